@@ -1,0 +1,37 @@
+import { ComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+
+/** The steps of a query: `steps` times from `startMs`, `stepMs` apart. An instant query has one step. */
+export interface StepGrid {
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly steps: number;
+}
+
+export function instantGrid(timeMs: number): StepGrid {
+  return { startMs: timeMs, stepMs: 1, steps: 1 };
+}
+
+/** The grid of a range query; its last step is the last one that does not pass `endMs`. Throws `bad_data`. */
+export function rangeGrid(startMs: number, endMs: number, stepMs: number): StepGrid {
+  if (endMs < startMs) throw new ComityError('bad_data', 'end timestamp must not be before start time');
+  if (!(stepMs > 0)) {
+    throw new ComityError('bad_data', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
+  }
+  const steps = Math.floor((endMs - startMs) / stepMs) + 1;
+  if (steps > LIMITS.stepsPerQuery) {
+    throw new ComityError(
+      'bad_data',
+      `exceeded maximum resolution of ${LIMITS.stepsPerQuery} points per timeseries (asked for ${steps}). Raise the step or shorten the range`,
+    );
+  }
+  return { startMs, stepMs, steps };
+}
+
+export function stepTime(grid: StepGrid, step: number): number {
+  return grid.startMs + step * grid.stepMs;
+}
+
+export function gridEnd(grid: StepGrid): number {
+  return stepTime(grid, grid.steps - 1);
+}

@@ -1,0 +1,90 @@
+/**
+ * A label set as a flat, frozen-by-convention array `[name, value, name, value, …]`, sorted by name, with no empty
+ * value (Prometheus treats an empty label as absent). Flat arrays keep a label set in one allocation.
+ */
+export type Labels = readonly string[];
+
+export const NO_LABELS: Labels = [];
+export const METRIC_NAME = '__name__';
+
+/** Builds a label set from pairs in any order; empty values are left out. The last of equal names wins. */
+export function labelsFrom(pairs: Iterable<readonly [string, string]>): Labels {
+  const map = new Map<string, string>();
+  for (const [name, value] of pairs) map.set(name, value);
+  const names = [...map.keys()].sort(compareNames);
+  const out: string[] = [];
+  for (const name of names) {
+    const value = map.get(name)!;
+    if (value !== '') out.push(name, value);
+  }
+  return out;
+}
+
+export function labelsOf(record: Readonly<Record<string, string>>): Labels {
+  return labelsFrom(Object.entries(record));
+}
+
+export function labelsRecord(labels: Labels): Record<string, string> {
+  const record: Record<string, string> = {};
+  for (let i = 0; i < labels.length; i += 2) record[labels[i]!] = labels[i + 1]!;
+  return record;
+}
+
+/** The value of a label, or the empty string when the set does not have it. */
+export function labelValue(labels: Labels, name: string): string {
+  for (let i = 0; i < labels.length; i += 2) if (labels[i] === name) return labels[i + 1]!;
+  return '';
+}
+
+/** A string that is equal for equal label sets only: lengths are part of it, so no value can forge a separator. */
+export function labelsKey(labels: Labels): string {
+  let key = '';
+  for (const part of labels) key += `${part.length}:${part}`;
+  return key;
+}
+
+/** The labels whose names are in `names`. */
+export function keepLabels(labels: Labels, names: ReadonlySet<string>): Labels {
+  return filterLabels(labels, (name) => names.has(name));
+}
+
+/** The labels whose names are not in `names`. */
+export function dropLabels(labels: Labels, names: ReadonlySet<string>): Labels {
+  return filterLabels(labels, (name) => !names.has(name));
+}
+
+const METRIC_NAME_ONLY: ReadonlySet<string> = new Set([METRIC_NAME]);
+
+export function dropMetricName(labels: Labels): Labels {
+  return dropLabels(labels, METRIC_NAME_ONLY);
+}
+
+/** `labels` with one label set; an empty value removes it. */
+export function withLabel(labels: Labels, name: string, value: string): Labels {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < labels.length; i += 2) pairs.push([labels[i]!, labels[i + 1]!]);
+  pairs.push([name, value]);
+  return labelsFrom(pairs);
+}
+
+/** Order of Prometheus: pair by pair, the shorter set first when one is a prefix of the other. */
+export function compareLabels(a: Labels, b: Labels): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const order = compareNames(a[i]!, b[i]!);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
+function compareNames(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function filterLabels(labels: Labels, keep: (name: string) => boolean): Labels {
+  const out: string[] = [];
+  for (let i = 0; i < labels.length; i += 2) {
+    if (keep(labels[i]!)) out.push(labels[i]!, labels[i + 1]!);
+  }
+  return out;
+}
