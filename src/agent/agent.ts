@@ -1,0 +1,107 @@
+import { pino, type Logger } from 'pino';
+import { httpServer, listen } from '../base/http.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Border } from '../border/release.ts';
+import { openStreamsDb } from '../coverage/streams-db.ts';
+import { trackStreams } from '../coverage/streams.ts';
+import { readPolicy } from '../policy/document.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { federationEndpoint } from './answer.ts';
+import type { AgentConfig } from './config.ts';
+import { agentMetrics } from './metrics.ts';
+import { otlpReceiver } from './otlp-receiver.ts';
+
+/** A running agent. */
+export interface Agent {
+  /** Where senders of the domain deliver. */
+  readonly otlpUrl: string;
+  /** Where hubs ask. */
+  readonly federationUrl: string;
+  readonly store: Store;
+  close(): Promise<void>;
+}
+
+/** Streams are written down this often; a crash forgets no more than this of them, and no sample at all. */
+const SAVE_STREAMS_MS = 5_000;
+
+/** Starts the agent of one domain: store, streams, the listener for senders, the listener for hubs. */
+export async function startAgent(config: AgentConfig, log: Logger = pino({ level: 'silent' })): Promise<Agent> {
+  const { domain, domainLabel = 'domain' } = config;
+  const policy = readPolicy(config.policy, domain, domainLabel);
+  const stops: (() => void | Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of stops.splice(0).reverse()) await step();
+  };
+
+  try {
+    const store = openStore({
+      path: config.store,
+      durability: config.durability ?? 'process',
+      onProblem: (problem) => log.error(problem, 'store problem'),
+    });
+    stops.push(() => store.close());
+
+    const streamsDb = openStreamsDb(coveragePath(config.store));
+    stops.push(() => streamsDb.close());
+    const streams = trackStreams(streamsDb.load(), Date.now(), LIMITS.streams);
+    const saving = setInterval(() => streamsDb.save(streams.records()), SAVE_STREAMS_MS);
+    stops.push(() => {
+      clearInterval(saving);
+      streamsDb.save(streams.records());
+    });
+
+    const metrics = agentMetrics(() => store.stats(), () => streams.counts(Date.now()));
+
+    const local = httpServer(log);
+    stops.push(() => local.close());
+    await otlpReceiver(local, {
+      append: (batch) => store.append(batch),
+      onStreams: (signal, seen, nowMs) => streams.seen(signal, seen, nowMs),
+      domain,
+      domainLabel,
+      now: Date.now,
+      counters: metrics.otlp,
+    });
+    local.get('/-/healthy', async () => 'Comity agent is healthy.\n');
+    local.get('/-/ready', async () => 'Comity agent is ready.\n');
+    local.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+
+    const border: Border = {
+      policy,
+      source: store,
+      status() {
+        const { expected, observed, settledUntilMs } = streams.counts(Date.now());
+        return {
+          domain,
+          policyDigest: policy.digest,
+          expectedStreams: expected,
+          observedStreams: observed,
+          settledUntilMs,
+          rawBytesHeld: store.stats().bytes,
+          releasedBytes: metrics.releasedBytes(),
+        };
+      },
+    };
+    const federation = httpServer(log);
+    stops.push(() => federation.close());
+    federationEndpoint(federation, {
+      border,
+      token: config.token,
+      onReleased: metrics.released,
+      onFault: (error) => log.error({ err: error }, 'federation fault'),
+    });
+
+    const otlpUrl = await listen(local, config.listen.otlp);
+    const federationUrl = await listen(federation, config.listen.federation);
+    log.info({ domain, otlpUrl, federationUrl, policyDigest: policy.digest }, 'agent ready');
+    return { otlpUrl, federationUrl, store, close: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Streams live in a file of their own: the store keeps its file to itself. */
+function coveragePath(storePath: string): string {
+  return `${storePath.replace(/\.sqlite$/, '')}.coverage.sqlite`;
+}

@@ -1,0 +1,108 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import { zstdCompress } from 'node:zlib';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ComityError, toComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { releaseError, releaseLabels, releaseQuery, releaseStatus, type Border } from '../border/release.ts';
+import { releasedBytes, type Released, type ReleaseKind } from '../border/released.ts';
+import { decodeLabelsRequest, decodeQueryRequest } from '../plan/frames.ts';
+
+export interface FederationDeps {
+  readonly border: Border;
+  /** The domain's token, which every request must carry as a bearer token. */
+  readonly token: string;
+  /** Told what went over the border, in bytes as sent. */
+  onReleased(kind: ReleaseKind, bytes: number): void;
+  onFault(error: ComityError): void;
+}
+
+export const FEDERATION_TYPE = 'application/x-protobuf';
+
+/** Answers shorter than this are sent as they are: compressing them saves nothing. */
+const COMPRESS_BYTES_MIN = 512;
+
+const compress = promisify(zstdCompress);
+
+/**
+ * The federation endpoint, the only way out of a domain: POST /federation/v1/query, /labels and /status with messages of
+ * proto/federation.proto. Whatever a handler returns must be a `Released` that the border made; anything else, errors
+ * included, is replaced by a 500 with no content.
+ */
+export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): void {
+  const { border } = deps;
+  const authorise = tokenCheck(deps.token);
+  const cleared = new WeakMap<object, ReleaseKind>();
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(FEDERATION_TYPE, { parseAs: 'buffer', bodyLimit: LIMITS.bodyBytes }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.addHook('onRequest', async (request) => authorise(request));
+  const serialise = (payload: unknown): Buffer => {
+    const released = payload as Released;
+    const bytes = Buffer.from(releasedBytes(released));
+    cleared.set(bytes, released.kind);
+    return bytes;
+  };
+  // Fastify serialises to buffers as well, only its types say string.
+  app.setReplySerializer(serialise as unknown as (payload: unknown) => string);
+  // Payloads that need no serializer (buffers, strings, streams) would pass it by: only bytes it made may go on.
+  app.addHook('onSend', async (request, reply, payload) => {
+    const kind = payload instanceof Buffer ? cleared.get(payload) : undefined;
+    if (kind === undefined || !(payload instanceof Buffer)) {
+      deps.onFault(new ComityError('not_released', `${request.url}: a reply was not released by the border`));
+      reply.code(500).removeHeader('content-type');
+      return '';
+    }
+    const accepts = String(request.headers['accept-encoding'] ?? '').includes('zstd');
+    const body = accepts && payload.length >= COMPRESS_BYTES_MIN ? await compress(payload) : payload;
+    reply.header('content-type', FEDERATION_TYPE).header('content-length', body.length);
+    if (body !== payload) reply.header('content-encoding', 'zstd');
+    deps.onReleased(kind, body.length);
+    return body;
+  });
+  app.setErrorHandler((error, _request, reply) => {
+    const known = toFederationError(error);
+    if (known.code === 'internal') deps.onFault(known);
+    return reply.code(known.status).send(releaseError(known));
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send(releaseError(new ComityError('not_found', 'no such path'))),
+  );
+
+  app.post('/federation/v1/query', async (request): Promise<Released> =>
+    releaseQuery(decodeQueryRequest(bodyOf(request)), border),
+  );
+  app.post('/federation/v1/labels', async (request): Promise<Released> =>
+    releaseLabels(decodeLabelsRequest(bodyOf(request)), border),
+  );
+  app.post('/federation/v1/status', async (): Promise<Released> => releaseStatus(border));
+}
+
+function tokenCheck(token: string): (request: FastifyRequest) => void {
+  const expected = digest(`Bearer ${token}`);
+  return (request) => {
+    if (!timingSafeEqual(expected, digest(request.headers.authorization ?? ''))) {
+      throw new ComityError('unauthorized', 'the request does not carry the token of this domain');
+    }
+  };
+}
+
+/** Digests have one length, so comparing them tells nothing of the token's. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function bodyOf(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Buffer ? request.body : new Uint8Array(0);
+}
+
+function toFederationError(error: unknown): ComityError {
+  const status = (error as { statusCode?: number }).statusCode;
+  if (error instanceof ComityError) return error;
+  if (status === 413) return new ComityError('body_too_large', 'the body is too large');
+  if (status === 415) return new ComityError('unsupported_media_type', `send ${FEDERATION_TYPE}`);
+  if (status !== undefined && status >= 400 && status < 500) return new ComityError('bad_data', 'malformed request');
+  return toComityError(error);
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Static, TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { parseDocument } from 'yaml';
+import { ComityError } from './errors.ts';
+
+/** Reads a YAML file against a closed schema. Throws `bad_config` that names the file and the field at fault. */
+export function readConfigFile<T extends TSchema>(path: string, schema: T): Static<T> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ComityError('bad_config', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  return parseConfig(text, schema, path);
+}
+
+/** The same for text at hand; `source` names it in errors. Fields with defaults are filled in. */
+export function parseConfig<T extends TSchema>(text: string, schema: T, source: string): Static<T> {
+  const document = parseDocument(text);
+  const [problem] = document.errors;
+  if (problem !== undefined) throw new ComityError('bad_config', `${source}: ${problem.message}`);
+  const value = Value.Default(schema, document.toJS({ maxAliasCount: 100 }) ?? {});
+  if (Value.Check(schema, value)) return value as Static<T>;
+  const [error] = [...Value.Errors(schema, value)];
+  const field = error === undefined || error.instancePath === '' ? 'the document' : error.instancePath;
+  throw new ComityError('bad_config', `${source}: ${field} ${error?.message ?? 'is invalid'}${detail(error)}`);
+}
+
+/** A path in a configuration file, taken from the folder of that file. */
+export function resolveBeside(configPath: string, path: string): string {
+  return resolve(dirname(configPath), path);
+}
+
+/** A secret given in place or by the name of a file, whose surrounding white space does not count. */
+export function readSecret(config: { token?: string; token_file?: string }, configPath: string): string {
+  const secret =
+    config.token ??
+    (config.token_file === undefined ? '' : readFileSync(resolveBeside(configPath, config.token_file), 'utf8').trim());
+  if (secret.length < 16) {
+    throw new ComityError('bad_config', `${configPath}: token or token_file must give a secret of at least 16 characters`);
+  }
+  return secret;
+}
+
+/** `host:port`, with IPv6 hosts in brackets. */
+export function parseListen(address: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new ComityError('bad_config', `"${address}" is no listen address: write host:port, for example 127.0.0.1:9090`);
+  }
+  return { host: match[1] ?? match[2]!, port };
+}
+
+function detail(error: { params?: unknown } | undefined): string {
+  const params = error?.params as { additionalProperties?: string[] } | undefined;
+  return params?.additionalProperties === undefined ? '' : ` (${params.additionalProperties.join(', ')})`;
+}

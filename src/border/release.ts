@@ -1,0 +1,113 @@
+import { ComityError, toComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { startUsage, type EvalContext } from '../engine/context.ts';
+import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
+import { labelValue, METRIC_NAME } from '../model/labels.ts';
+import type { Source } from '../model/source.ts';
+import type { ColumnsRow } from '../plan/columns-codec.ts';
+import type { Fragment } from '../plan/distribute.ts';
+import {
+  encodeErrorAnswer,
+  encodeLabelsAnswer,
+  encodeQueryAnswer,
+  encodeStatusAnswer,
+  type DomainStatus,
+  type FragmentAnswer,
+  type FragmentQuery,
+  type LabelsQuery,
+  type Refusal,
+} from '../plan/frames.ts';
+import { checkFragment, checkLabels, checkMatchers } from '../policy/check.ts';
+import type { Policy } from '../policy/document.ts';
+import { seal, type Released } from './released.ts';
+
+/** What the border decides by. */
+export interface Border {
+  readonly policy: Policy;
+  readonly source: Source;
+  status(): DomainStatus;
+}
+
+/**
+ * Answers a hub's fragments: for each, the policy's check of the tree, the evaluation, then the policy's check of every
+ * label set that would leave. A fragment that fails is answered with a refusal; the others are answered all the same.
+ */
+export function releaseQuery(query: FragmentQuery, border: Border): Released {
+  const fragments = query.fragments.map((fragment) => answerFragment(fragment, query, border));
+  return seal('query', encodeQueryAnswer({ status: border.status(), fragments }, query.fragments));
+}
+
+/** Label names or the values of one label, as far as the policy permits them, of metrics that are not sealed. */
+export function releaseLabels(query: LabelsQuery, border: Border): Released {
+  const { policy, source } = border;
+  const status = border.status();
+  const forbidden =
+    query.name !== '' && !policy.permitsLabel(query.name)
+      ? ({ code: 'label_not_permitted', name: query.name } as const)
+      : query.selectors.map((matchers) => checkMatchers(matchers, policy)).find((refusal) => refusal !== undefined);
+  if (forbidden !== undefined) return seal('labels', encodeLabelsAnswer({ status, refusal: forbidden }));
+
+  const found = new Set<string>();
+  const limit = Math.min(query.limit || LIMITS.labelValues, LIMITS.labelValues);
+  for (const matchers of query.selectors.length === 0 ? [[]] : query.selectors) {
+    for (const labels of source.series(matchers, query.fromMs, query.toMs)) {
+      if (found.size >= limit) break;
+      if (policy.classOf(labelValue(labels, METRIC_NAME)) === 'sealed') continue;
+      if (query.name === '') addPermittedNames(found, labels, policy);
+      else if (labelValue(labels, query.name) !== '') found.add(labelValue(labels, query.name));
+    }
+  }
+  return seal('labels', encodeLabelsAnswer({ status, values: [...found].sort() }));
+}
+
+/** The heartbeat: what `DomainStatus` has and nothing more. */
+export function releaseStatus(border: Border): Released {
+  return seal('status', encodeStatusAnswer(border.status()));
+}
+
+/** The code of an error, without its words: they could tell of the data. */
+export function releaseError(error: ComityError): Released {
+  return seal('error', encodeErrorAnswer(error.code));
+}
+
+function answerFragment(fragment: Fragment, query: FragmentQuery, border: Border): FragmentAnswer {
+  const { policy, source } = border;
+  const refusal = checkFragment(fragment, policy, (selector) => metricNames(source, selector.matchers));
+  if (refusal !== undefined) return { refusal };
+  const ctx = { ...query, source, merged: [], usage: startUsage() };
+  try {
+    const rows = fragmentRows(fragment, ctx);
+    for (const row of rows) {
+      const leak = checkLabels(row.labels, policy);
+      if (leak !== undefined) return { refusal: leak };
+    }
+    return { rows };
+  } catch (error) {
+    return { refusal: evaluationRefusal(toComityError(error)) };
+  }
+}
+
+function fragmentRows(fragment: Fragment, ctx: EvalContext): readonly ColumnsRow[] {
+  if (fragment.answer === 'partial') return aggregateGroups(fragment.expr, ctx).list();
+  const value = evaluate(fragment.expr, ctx);
+  if (value.kind !== 'vector') throw new ComityError('unsupported', 'unsupported: a fragment must be a vector');
+  return value.rows.map(({ labels, values, present }) => ({ labels, columns: { present, fields: [values] } }));
+}
+
+/** An error of evaluation leaves as its code: its message may hold label values. Our own faults stay errors. */
+function evaluationRefusal(error: ComityError): Refusal {
+  if (error.code === 'execution' || error.code === 'limit' || error.code === 'unsupported') {
+    return { code: error.code, name: '' };
+  }
+  throw error;
+}
+
+function metricNames(source: Source, matchers: Parameters<Source['series']>[0]): Set<string> {
+  const names = new Set<string>();
+  for (const labels of source.series(matchers, -Infinity, Infinity)) names.add(labelValue(labels, METRIC_NAME));
+  return names;
+}
+
+function addPermittedNames(found: Set<string>, labels: readonly string[], policy: Policy): void {
+  for (let i = 0; i < labels.length; i += 2) if (policy.permitsLabel(labels[i]!)) found.add(labels[i]!);
+}

@@ -1,0 +1,12 @@
+import { Command } from 'commander';
+import { startAgent } from '../agent/agent.ts';
+import { readAgentConfig } from '../agent/config.ts';
+import { serve } from './serve.ts';
+
+/** `comity agent`: runs a domain's agent. */
+export function agentCommand(): Command {
+  return new Command('agent')
+    .description('Run the agent of one domain: takes in OTLP, keeps it, and answers hubs as far as its policy permits.')
+    .requiredOption('-c, --config <file>', 'the agent’s YAML configuration')
+    .action(async ({ config }: { config: string }) => serve((log) => startAgent(readAgentConfig(config), log)));
+}

@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+import { ComityError } from '../base/errors.ts';
+import { VERSION } from '../base/version.ts';
+import { agentCommand } from './agent.ts';
+import { hubCommand } from './hub.ts';
+import { queryCommand } from './query.ts';
+
+const program = new Command('comity')
+  .description('One exact answer over many domains whose raw telemetry may not leave.')
+  .version(VERSION)
+  .showHelpAfterError('(comity --help lists the commands)')
+  .addCommand(agentCommand())
+  .addCommand(hubCommand())
+  .addCommand(queryCommand());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`comity: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (!(error instanceof ComityError) && process.env['COMITY_DEBUG'] !== undefined) process.stderr.write(`${(error as Error).stack}\n`);
+  process.exitCode = 1;
+}

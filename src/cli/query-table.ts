@@ -1,0 +1,55 @@
+import type { Coverage } from '../coverage/coverage.ts';
+
+/** The result of a query as Prometheus's HTTP API has it. */
+export type ApiResult =
+  | { readonly resultType: 'vector'; readonly result: readonly { metric: Metric; value: Point }[] }
+  | { readonly resultType: 'matrix'; readonly result: readonly { metric: Metric; values: readonly Point[] }[] }
+  | { readonly resultType: 'scalar'; readonly result: Point }
+  | { readonly resultType: 'string'; readonly result: Point };
+
+type Metric = Readonly<Record<string, string>>;
+type Point = readonly [number, string];
+
+/** A result as text: one line a series, a column a label, the value last; of a range its first, least, most and last. */
+export function resultTable(data: ApiResult): string {
+  if (data.resultType === 'scalar' || data.resultType === 'string') return data.result[1];
+  if (data.result.length === 0) return '(empty)';
+  if (data.resultType === 'vector') {
+    return table(data.result.map(({ metric, value }) => ({ metric, cells: { value: value[1] } })));
+  }
+  return table(
+    data.result.map(({ metric, values }) => {
+      const numbers = values.map(([, text]) => Number(text));
+      return {
+        metric,
+        cells: {
+          points: String(values.length),
+          first: values[0]![1],
+          min: String(Math.min(...numbers)),
+          max: String(Math.max(...numbers)),
+          last: values.at(-1)![1],
+        },
+      };
+    }),
+  );
+}
+
+/** How complete an answer is: a line for the whole, then one for each domain that is not. */
+export function coverageLine(coverage: Coverage): string {
+  const { complete, observed, expected, domains } = coverage;
+  const states = domains.map(({ domain, status }) => `${domain} ${status}`).join(', ');
+  const head = `coverage: ${complete ? 'complete' : 'PARTIAL'}, ${observed} of ${expected} streams (${states})`;
+  const reasons = domains.flatMap(({ domain, reason }) => (reason === undefined ? [] : [`  ${domain}: ${reason}`]));
+  return [head, ...reasons].join('\n');
+}
+
+function table(rows: readonly { metric: Metric; cells: Record<string, string> }[]): string {
+  const labels = [...new Set(rows.flatMap(({ metric }) => Object.keys(metric)))].sort();
+  const columns = Object.keys(rows[0]!.cells);
+  const lines = [
+    [...labels, ...columns.map((column) => column.toUpperCase())],
+    ...rows.map(({ metric, cells }) => [...labels.map((label) => metric[label] ?? ''), ...columns.map((column) => cells[column]!)]),
+  ];
+  const widths = lines[0]!.map((_cell, i) => Math.max(...lines.map((line) => line[i]!.length)));
+  return lines.map((line) => line.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd()).join('\n');
+}

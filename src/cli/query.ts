@@ -1,0 +1,91 @@
+import { Command } from 'commander';
+import { request } from 'undici';
+import { ComityError } from '../base/errors.ts';
+import type { Coverage } from '../coverage/coverage.ts';
+import { PromqlError, renderCaret } from '../promql/parse-error.ts';
+import { parseExpr } from '../promql/parse.ts';
+import { coverageLine, resultTable, type ApiResult } from './query-table.ts';
+
+interface Options {
+  readonly hub: string;
+  readonly time?: string;
+  readonly start?: string;
+  readonly end?: string;
+  readonly step?: string;
+  readonly timeout?: string;
+  readonly json?: boolean;
+}
+
+interface Envelope {
+  readonly status: string;
+  readonly error?: string;
+  readonly warnings?: readonly string[];
+  readonly data?: ApiResult & { readonly coverage: Coverage };
+}
+
+/** `comity query EXPR`: asks a hub and prints a table with the coverage below it. */
+export function queryCommand(): Command {
+  return new Command('query')
+    .description('Ask a hub a PromQL question; prints a table and how complete the answer is.')
+    .argument('<expr>', 'the PromQL expression')
+    .option('--hub <url>', 'the hub’s address', process.env['COMITY_HUB'] ?? 'http://127.0.0.1:9090')
+    .option('--time <time>', 'evaluate at this time (Unix seconds or RFC 3339) instead of now')
+    .option('--start <time>', 'first step of a range query')
+    .option('--end <time>', 'last step of a range query (now when left out)')
+    .option('--step <duration>', 'distance of the steps of a range query', '15s')
+    .option('--timeout <duration>', 'how long the hub may wait for its domains')
+    .option('--json', 'print the hub’s JSON as it came')
+    .addHelpText('after', '\nExit status: 0 complete, 2 partial, 1 error.')
+    .action(runQueryCommand);
+}
+
+async function runQueryCommand(expr: string, options: Options): Promise<void> {
+  checkHere(expr);
+  const range = options.start !== undefined;
+  const params = new URLSearchParams({ query: expr });
+  if (options.timeout !== undefined) params.set('timeout', options.timeout);
+  if (options.start !== undefined) {
+    params.set('start', options.start);
+    params.set('end', options.end ?? String(Date.now() / 1000));
+    params.set('step', options.step ?? '15s');
+  } else if (options.time !== undefined) params.set('time', options.time);
+
+  const text = await post(`${options.hub.replace(/\/+$/, '')}/api/v1/${range ? 'query_range' : 'query'}`, params);
+  if (options.json === true) process.stdout.write(`${text}\n`);
+  const envelope = parseEnvelope(text, options.hub);
+  if (envelope.status !== 'success' || envelope.data === undefined) {
+    throw new ComityError('execution', envelope.error ?? 'the hub gave no reason');
+  }
+  const { coverage } = envelope.data;
+  if (options.json !== true) process.stdout.write(`${resultTable(envelope.data)}\n${coverageLine(coverage)}\n`);
+  if (!coverage.complete) process.exitCode = 2;
+}
+
+/** Points at a mistake under the text itself, which the hub's one-line message cannot. */
+function checkHere(expr: string): void {
+  try {
+    parseExpr(expr);
+  } catch (error) {
+    if (!(error instanceof PromqlError)) throw error;
+    throw new ComityError('bad_data', `${error.message}\n${renderCaret(error)}`, { cause: error });
+  }
+}
+
+async function post(url: string, params: URLSearchParams): Promise<string> {
+  try {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const response = await request(url, { method: 'POST', headers, body: params.toString() });
+    return await response.body.text();
+  } catch (error) {
+    const reason = (error as { code?: string }).code ?? (error as Error).message;
+    throw new ComityError('unavailable', `no hub answers at ${url} (${reason}). Name one with --hub or COMITY_HUB`, { cause: error });
+  }
+}
+
+function parseEnvelope(text: string, hub: string): Envelope {
+  try {
+    return JSON.parse(text) as Envelope;
+  } catch (error) {
+    throw new ComityError('bad_data', `${hub} did not answer with JSON; is it a hub?`, { cause: error });
+  }
+}

@@ -1,0 +1,20 @@
+import { pino, type Logger } from 'pino';
+
+/**
+ * Runs a program until it is told to end: starts it, then closes it on SIGINT, SIGTERM or SIGHUP. With
+ * `COMITY_EXIT_WITH_PARENT=1` the end of standard input counts as well, so that no child outlives a parent that was killed.
+ * Logs are JSON lines on standard error.
+ */
+export async function serve(start: (log: Logger) => Promise<{ close(): Promise<void> }>): Promise<void> {
+  const log = pino({ level: process.env['COMITY_LOG_LEVEL'] ?? 'info' }, pino.destination({ dest: 2, sync: true }));
+  const program = await start(log);
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    if (process.env['COMITY_EXIT_WITH_PARENT'] === '1') {
+      process.stdin.once('end', resolve).once('close', resolve).once('error', resolve).resume();
+    }
+  });
+  await program.close();
+  // Standard input would keep the process alive when it was a signal that ended it.
+  process.stdin.destroy();
+}

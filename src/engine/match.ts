@@ -1,0 +1,156 @@
+import { ComityError } from '../base/errors.ts';
+import {
+  dropLabels,
+  dropMetricName,
+  keepLabels,
+  labelsKey,
+  labelsRecord,
+  labelValue,
+  METRIC_NAME,
+  withLabel,
+  type Labels,
+} from '../model/labels.ts';
+import { COMPARISON_OPS, type Binary, type VectorMatching } from '../promql/ast.ts';
+import { arithmetic, compares } from './operators.ts';
+import { anyPresent, type Row, type RowSink } from './rows.ts';
+
+/**
+ * Arithmetic and comparisons between two vectors. Series pair up by the signature of their labels, worked out once a
+ * series; that the "one" side is unique is a question of each step, as in Prometheus.
+ */
+export function matchRows(node: Binary, left: readonly Row[], right: readonly Row[], steps: number, sink: RowSink): void {
+  const matching = node.matching!;
+  const swapped = matching.card === 'one-to-many';
+  const [many, one] = swapped ? [right, left] : [left, right];
+  const signature = signatureOf(matching);
+  const ones = bySignature(one, signature);
+  for (const candidates of ones.values()) assertUnique(candidates, matching, swapped, steps);
+
+  const results = new Map<string, { row: Row; taken: Uint8Array }>();
+  const matchedOnce = new Map<string, Uint8Array>();
+  const isComparison = COMPARISON_OPS.has(node.op);
+
+  for (const row of many) {
+    const key = labelsKey(signature(row.labels));
+    for (const partner of ones.get(key) ?? []) {
+      const labels = resultLabels(node, row.labels, partner.labels);
+      const result = resultRow(results, labels, steps);
+      const taken = matching.card === 'one-to-one' ? takenBy(matchedOnce, key, steps) : result.taken;
+      for (let step = 0; step < steps; step++) {
+        if (row.present[step] === 0 || partner.present[step] === 0) continue;
+        if (taken[step] === 1) throw multipleMatches(matching);
+        taken[step] = 1;
+        const l = swapped ? partner.values[step]! : row.values[step]!;
+        const r = swapped ? row.values[step]! : partner.values[step]!;
+        const holds = !isComparison || compares(node.op, l, r);
+        if (!holds && !node.returnBool) continue;
+        result.row.values[step] = node.returnBool ? (holds ? 1 : 0) : arithmetic(node.op, l, r);
+        result.row.present[step] = 1;
+      }
+    }
+  }
+  for (const { row } of results.values()) if (anyPresent(row.present)) sink(row.labels, row.values, row.present);
+}
+
+/** `and`, `or` and `unless`, step by step. */
+export function setRows(node: Binary, left: readonly Row[], right: readonly Row[], steps: number, sink: RowSink): void {
+  const signature = signatureOf(node.matching!);
+  const [there, others] = node.op === 'or' ? [left, right] : [right, left];
+  const presence = new Map<string, Uint8Array>();
+  for (const row of there) {
+    const mask = takenBy(presence, labelsKey(signature(row.labels)), steps);
+    for (let step = 0; step < steps; step++) mask[step]! |= row.present[step]!;
+  }
+  if (node.op === 'or') for (const row of left) sink(row.labels, row.values, row.present);
+  const wanted = node.op === 'and' ? 1 : 0;
+  for (const row of others) {
+    const mask = presence.get(labelsKey(signature(row.labels)));
+    const present = row.present.slice();
+    for (let step = 0; step < steps; step++) if ((mask?.[step] ?? 0) !== wanted) present[step] = 0;
+    if (anyPresent(present)) sink(row.labels, row.values, present);
+  }
+}
+
+function signatureOf(matching: VectorMatching): (labels: Labels) => Labels {
+  const names = new Set(matching.labels);
+  if (matching.on) return (labels) => keepLabels(labels, names);
+  names.add(METRIC_NAME);
+  return (labels) => dropLabels(labels, names);
+}
+
+function bySignature(rows: readonly Row[], signature: (labels: Labels) => Labels): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const key = labelsKey(signature(row.labels));
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+function assertUnique(rows: readonly Row[], matching: VectorMatching, swapped: boolean, steps: number): void {
+  if (rows.length < 2) return;
+  for (let step = 0; step < steps; step++) {
+    const present = rows.filter((row) => row.present[step] === 1);
+    if (present.length < 2) continue;
+    const [a, b] = [printLabels(present[0]!.labels), printLabels(present[1]!.labels)].sort();
+    const group = printLabels(signatureOf(matching)(present[0]!.labels));
+    throw new ComityError(
+      'execution',
+      `found duplicate series for the match group ${group} on the ${swapped ? 'left' : 'right'} hand-side of the ` +
+        `operation: [${a}, ${b}];many-to-many matching not allowed: matching labels must be unique on one side`,
+    );
+  }
+}
+
+function resultRow(
+  results: Map<string, { row: Row; taken: Uint8Array }>,
+  labels: Labels,
+  steps: number,
+): { row: Row; taken: Uint8Array } {
+  const key = labelsKey(labels);
+  let result = results.get(key);
+  if (result === undefined) {
+    const row = { labels, values: new Float64Array(steps), present: new Uint8Array(steps) };
+    result = { row, taken: new Uint8Array(steps) };
+    results.set(key, result);
+  }
+  return result;
+}
+
+function takenBy(masks: Map<string, Uint8Array>, key: string, steps: number): Uint8Array {
+  let mask = masks.get(key);
+  if (mask === undefined) {
+    mask = new Uint8Array(steps);
+    masks.set(key, mask);
+  }
+  return mask;
+}
+
+function resultLabels(node: Binary, many: Labels, one: Labels): Labels {
+  const matching = node.matching!;
+  let labels = node.returnBool || !COMPARISON_OPS.has(node.op) ? dropMetricName(many) : many;
+  if (matching.card === 'one-to-one') {
+    const names = new Set(matching.labels);
+    labels = matching.on ? keepLabels(labels, names) : dropLabels(labels, names);
+  }
+  for (const name of matching.include) labels = withLabel(labels, name, labelValue(one, name));
+  return labels;
+}
+
+function multipleMatches(matching: VectorMatching): ComityError {
+  return new ComityError(
+    'execution',
+    matching.card === 'one-to-one'
+      ? 'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)'
+      : 'multiple matches for labels: grouping labels must ensure unique matches',
+  );
+}
+
+function printLabels(labels: Labels): string {
+  const record = labelsRecord(labels);
+  const { [METRIC_NAME]: name = '', ...rest } = record;
+  const pairs = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  return `${name}{${pairs.join(', ')}}`;
+}

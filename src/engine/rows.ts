@@ -1,0 +1,79 @@
+import { ComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { labelsKey, type Labels } from '../model/labels.ts';
+
+/**
+ * One series of a vector at the steps of the query, in columns: `values[i]` counts where `present[i]` is 1. NaN is a
+ * value like any other, so presence has a column of its own.
+ */
+export interface Row {
+  readonly labels: Labels;
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+}
+
+/**
+ * Takes a vector row by row. The columns are only valid until the call returns: the producer uses them again, so an
+ * aggregation never holds series x steps. A producer leaves out rows with nothing present.
+ */
+export type RowSink = (labels: Labels, values: Float64Array, present: Uint8Array) => void;
+
+/** Runs a producer and keeps copies of its rows. Throws `limit` past `LIMITS.cellsPerVector`. */
+export function collectRows(produce: (sink: RowSink) => void): Row[] {
+  const rows: Row[] = [];
+  let cells = 0;
+  produce((labels, values, present) => {
+    cells += values.length;
+    assertCells(cells);
+    rows.push({ labels, values: values.slice(), present: present.slice() });
+  });
+  return rows;
+}
+
+export function assertCells(cells: number): void {
+  if (cells > LIMITS.cellsPerVector) {
+    throw new ComityError(
+      'limit',
+      `the query holds more than ${LIMITS.cellsPerVector} values (series x steps) at once. Aggregate, or raise the step`,
+    );
+  }
+}
+
+export function anyPresent(present: Uint8Array): boolean {
+  return present.includes(1);
+}
+
+/**
+ * Rows that may come to share a label set (their metric names were dropped), put together where they are never present
+ * at the same step. Throws `execution` where they are, or, when `strict`, at any two rows of one label set: Prometheus
+ * looks at whole series after functions of ranges and step by step after functions of instants.
+ */
+export function mergeEqualRows(strict: boolean): { sink: RowSink; drain(sink: RowSink): void } {
+  const rows = new Map<string, Row>();
+  let cells = 0;
+  return {
+    sink(labels, values, present) {
+      const key = labelsKey(labels);
+      const row = rows.get(key);
+      if (row === undefined) {
+        cells += values.length;
+        assertCells(cells);
+        rows.set(key, { labels, values: values.slice(), present: present.slice() });
+        return;
+      }
+      for (let i = 0; i < present.length; i++) {
+        if (present[i] === 0) continue;
+        if (strict || row.present[i] === 1) throw sameLabelSet();
+        row.values[i] = values[i]!;
+        row.present[i] = 1;
+      }
+    },
+    drain(sink) {
+      for (const row of rows.values()) sink(row.labels, row.values, row.present);
+    },
+  };
+}
+
+export function sameLabelSet(): ComityError {
+  return new ComityError('execution', 'vector cannot contain metrics with the same labelset');
+}

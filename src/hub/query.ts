@@ -1,0 +1,145 @@
+import { ComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { coverageWarning, summariseCoverage, type Coverage, type DomainCoverage } from '../coverage/coverage.ts';
+import { startUsage } from '../engine/context.ts';
+import { evaluate, type Value } from '../engine/evaluate.ts';
+import type { StepGrid } from '../model/grid.ts';
+import { labelValue } from '../model/labels.ts';
+import { distribute, type Fragment, type Plan } from '../plan/distribute.ts';
+import { mayReadFrom } from '../plan/domain.ts';
+import { decodeQueryAnswer, encodeQueryRequest, type FragmentQuery, type QueryAnswer } from '../plan/frames.ts';
+import { parseExpr } from '../promql/parse.ts';
+import { askDomain, type Answer } from './dispatch.ts';
+import { mergeFragment } from './merge.ts';
+import { explainRefusal, type DomainRefusal } from './refusal.ts';
+import type { Domain, Registry } from './registry.ts';
+
+/** A question to the federation. */
+export interface Query {
+  readonly text: string;
+  readonly grid: StepGrid;
+  readonly lookbackMs: number;
+  /** When to stop waiting for domains, in ms since the epoch. */
+  readonly deadlineMs: number;
+  /** False fails instead of answering in part (alerting must not take a hole for a zero). */
+  readonly allowPartial: boolean;
+}
+
+export interface QueryResult {
+  readonly value: Value;
+  readonly coverage: Coverage;
+  /** What is missing, in words; empty for a complete answer. */
+  readonly warnings: readonly string[];
+}
+
+/** An answer that was to be complete and is not. It carries the coverage that says why. */
+export class IncompleteError extends ComityError {
+  readonly coverage: Coverage;
+
+  constructor(coverage: Coverage) {
+    super('incomplete', coverageWarning(coverage) ?? 'the answer is incomplete');
+    this.coverage = coverage;
+  }
+}
+
+/** What one domain was asked, and what came of it. */
+interface Part {
+  readonly domain: Domain;
+  /** Indices into the plan's fragments; none for a domain that cannot hold anything the query reads. */
+  readonly asked: readonly number[];
+  readonly answer: Answer<QueryAnswer> | undefined;
+}
+
+/**
+ * Answers a query over the federation: parse, split, ask every domain that could hold something, merge what comes back,
+ * work out the rest here. A domain that fails leaves the answer partial; the query fails when none answers.
+ */
+export async function runQuery(query: Query, registry: Registry, domainLabel: string): Promise<QueryResult> {
+  const plan = distribute(parseExpr(query.text), query.grid, domainLabel);
+  if (plan.fragments.length > LIMITS.fragmentsPerQuery) {
+    throw new ComityError('limit', `the query splits into more than ${LIMITS.fragmentsPerQuery} fragments. Ask for less at once`);
+  }
+  const parts = await Promise.all(registry.map((domain) => askPart(domain, plan, query, domainLabel)));
+  const refusals = parts.flatMap((part) => firstRefusal(part, plan));
+  const whole = parts.filter((part) => part.asked.length > 0 && part.answer?.ok === true && !isRefused(part, refusals));
+  const coverage = summariseCoverage(parts.map((part) => coverageOf(part, refusals, query.text)));
+
+  if (whole.length === 0 && parts.some((part) => part.asked.length > 0)) {
+    // The refusal speaks first: it holds however many domains come back.
+    if (refusals.length > 0) throw explainRefusal(query.text, refusals[0]!);
+    throw new IncompleteError(coverage);
+  }
+  if (!coverage.complete && !query.allowPartial) throw new IncompleteError(coverage);
+
+  const merged = plan.fragments.map((fragment, index) => mergeFragment(fragment, answersTo(index, whole), query.grid.steps));
+  const value = evaluate(plan.remainder, { ...query, source: NO_SOURCE, merged, usage: startUsage() });
+  const warning = coverageWarning(coverage);
+  return { value, coverage, warnings: warning === undefined ? [] : [warning] };
+}
+
+/** The hub holds no series of its own, so a selector never gets as far as here. */
+const NO_SOURCE = {
+  select: (): never => {
+    throw new ComityError('internal', 'a selector was left to the hub');
+  },
+  series: () => [],
+};
+
+async function askPart(domain: Domain, plan: Plan, query: Query, domainLabel: string): Promise<Part> {
+  const { name } = domain.config;
+  const asked = plan.fragments.flatMap(({ expr }, index) => (mayReadFrom(expr, domainLabel, name) ? [index] : []));
+  if (asked.length === 0) return { domain, asked, answer: undefined };
+  const fragments = asked.map((index) => plan.fragments[index]!);
+  const request: FragmentQuery = { grid: query.grid, lookbackMs: query.lookbackMs, fragments };
+  const answer = await askDomain(domain, 'query', encodeQueryRequest(request), query.deadlineMs, (bytes) =>
+    assertOwnSeries(decodeQueryAnswer(bytes, request), fragments, domainLabel, name),
+  );
+  return { domain, asked, answer };
+}
+
+/** A domain speaks for itself only: a vector from it must carry its own name. */
+function assertOwnSeries(answer: QueryAnswer, fragments: readonly Fragment[], label: string, domain: string): QueryAnswer {
+  answer.fragments.forEach((part, index) => {
+    if (fragments[index]!.answer !== 'vector' || !('rows' in part)) return;
+    for (const { labels } of part.rows) {
+      if (labelValue(labels, label) === domain) continue;
+      throw new ComityError('bad_data', 'it answered with a series that is not of this domain');
+    }
+  });
+  return answer;
+}
+
+function answersTo(index: number, parts: readonly Part[]): readonly QueryAnswer['fragments'][number][] {
+  return parts.flatMap(({ asked, answer }) => {
+    const at = asked.indexOf(index);
+    return at < 0 || answer?.ok !== true ? [] : [answer.value.fragments[at]!];
+  });
+}
+
+function firstRefusal({ domain, asked, answer }: Part, plan: Plan): DomainRefusal[] {
+  if (answer?.ok !== true) return [];
+  const at = answer.value.fragments.findIndex((fragment) => 'refusal' in fragment);
+  const fragment = answer.value.fragments[at];
+  if (fragment === undefined || !('refusal' in fragment)) return [];
+  return [{ domain: domain.config.name, fragment: plan.fragments[asked[at]!]!, refusal: fragment.refusal }];
+}
+
+function isRefused(part: Part, refusals: readonly DomainRefusal[]): boolean {
+  return refusals.some(({ domain }) => domain === part.domain.config.name);
+}
+
+function coverageOf({ domain, answer }: Part, refusals: readonly DomainRefusal[], text: string): DomainCoverage {
+  const { name } = domain.config;
+  const status = answer?.ok === true ? answer.value.status : domain.lastStatus;
+  const base = {
+    domain: name,
+    expected: status?.expectedStreams ?? 0,
+    settledUntil: status === undefined || status.settledUntilMs === 0 ? null : status.settledUntilMs / 1000,
+  };
+  if (answer === undefined) return { ...base, status: 'pruned', observed: status?.observedStreams ?? 0 };
+  if (!answer.ok) return { ...base, status: answer.outcome, observed: 0, reason: answer.reason };
+  const refused = refusals.find((refusal) => refusal.domain === name);
+  if (refused === undefined) return { ...base, status: 'ok', observed: answer.value.status.observedStreams };
+  return { ...base, status: 'refused', observed: 0, reason: explainRefusal(text, refused).message };
+}
+

@@ -1,0 +1,88 @@
+import { ComityError } from '../base/errors.ts';
+import { METRIC_NAME } from '../model/labels.ts';
+import type { Fragment } from '../plan/distribute.ts';
+import type { Refusal } from '../plan/frames.ts';
+import { mapChildren } from '../plan/normalise.ts';
+import type { Aggregate, Expr } from '../promql/ast.ts';
+import { positionOf } from '../promql/parse-error.ts';
+import { printExpr } from '../promql/print.ts';
+
+/** A domain's refusal of one fragment. */
+export interface DomainRefusal {
+  readonly domain: string;
+  readonly fragment: Fragment;
+  readonly refusal: Refusal;
+}
+
+/**
+ * The refusal in words: what was refused and where it stands in the caller's text, which rule of which domain refused
+ * it, and the nearest thing that works. The agent sent a code and a name from the fragment; the words are the hub's.
+ */
+export function explainRefusal(query: string, refused: DomainRefusal): ComityError {
+  const { domain, fragment, refusal } = refused;
+  const { line, column } = positionOf(query, fragment.expr.span.start);
+  const place = `refused: ${printExpr(fragment.expr)} (${line}:${column})`;
+  const { name } = refusal;
+  const metric = name === '' ? 'a metric it selects' : `metric ${name}`;
+  switch (refusal.code) {
+    case 'class_aggregate':
+      return new ComityError(
+        'refused',
+        `${place}: ${metric} is of class aggregate in domain ${domain}, so its series may not leave, only aggregates of ` +
+          `them. What works: ${printExpr(aggregated(fragment.expr))}`,
+      );
+    case 'class_sealed':
+      return new ComityError(
+        'refused',
+        `${place}: ${metric} is sealed in domain ${domain}: nothing of it leaves. What works: leave it out, or exclude ` +
+          `the domain with a matcher on the domain label`,
+      );
+    case 'label_not_permitted':
+      return new ComityError(
+        'refused',
+        `${place}: label ${name} may not leave domain ${domain}. What works: ${printExpr(withoutLabel(fragment.expr, name))}`,
+      );
+    case 'matcher_not_permitted':
+      return new ComityError(
+        'refused',
+        `${place}: label ${name} cannot be matched on in domain ${domain}. What works: matchers on permitted labels ` +
+          `(GET /api/v1/labels lists them)`,
+      );
+    case 'unsupported':
+      return new ComityError('unsupported', `unsupported: domain ${domain} cannot evaluate ${printExpr(fragment.expr)} (${line}:${column}) yet`);
+    case 'limit':
+      return new ComityError('limit', `domain ${domain}: ${printExpr(fragment.expr)} (${line}:${column}) passes a limit. Narrow its selectors or raise the step`);
+    case 'execution':
+      return new ComityError(
+        'execution',
+        `domain ${domain}: ${printExpr(fragment.expr)} (${line}:${column}) cannot be evaluated: series do not match one to one, ` +
+          'or dropping the metric name makes two series the same (vector cannot contain metrics with the same labelset)',
+      );
+  }
+}
+
+/** The expression with every bare selector, or function of one, below a sum that an aggregate metric permits. */
+function aggregated(expr: Expr, extra: readonly string[] = []): Expr {
+  if (expr.kind === 'aggregate') return expr;
+  if (expr.kind === 'vector' || (expr.kind === 'call' && expr.args.some((arg) => arg.kind === 'matrix'))) {
+    const { span } = expr;
+    return { kind: 'aggregate', op: 'sum', expr, without: false, grouping: ['job', ...extra], span };
+  }
+  const inner = expr.kind === 'call' && expr.func === 'histogram_quantile' ? ['le'] : extra;
+  return mapChildren(expr, (child) => aggregated(child, inner));
+}
+
+/** The expression with a label taken out of every grouping, or summed away where a bare selector carries it. */
+function withoutLabel(expr: Expr, label: string): Expr {
+  if (expr.kind === 'vector' || expr.kind === 'call') {
+    return { kind: 'aggregate', op: 'sum', expr, without: true, grouping: [label], span: expr.span };
+  }
+  if (expr.kind !== 'aggregate') return mapChildren(expr, (child) => withoutLabel(child, label));
+  return { ...expr, ...groupingWithout(expr, label) };
+}
+
+function groupingWithout({ without, grouping }: Aggregate, label: string): Pick<Aggregate, 'without' | 'grouping'> {
+  if (without) return { without, grouping: [...grouping, label] };
+  const kept = grouping.filter((name) => name !== label && name !== METRIC_NAME);
+  return { without: false, grouping: kept };
+}

@@ -1,0 +1,37 @@
+import { ComityError } from '../base/errors.ts';
+import { AVG } from './avg.ts';
+import { COUNT, GROUP } from './count.ts';
+import { MAX, MIN } from './extrema.ts';
+import type { Partial, PartialColumns } from './partial.ts';
+import { SUM } from './sum.ts';
+
+/** Aggregations whose partials the algebra knows. */
+export type PartialOp = 'sum' | 'count' | 'avg' | 'min' | 'max' | 'group';
+
+const PARTIALS: Record<PartialOp, Partial> = { sum: SUM, count: COUNT, avg: AVG, min: MIN, max: MAX, group: GROUP };
+
+export function isPartialOp(op: string): op is PartialOp {
+  return Object.hasOwn(PARTIALS, op);
+}
+
+/** The algebra of an aggregation. */
+export function partialOf(op: PartialOp): Partial {
+  return PARTIALS[op];
+}
+
+/** The identity of an aggregation over `steps` steps: nothing present. */
+export function zeroColumns(partial: Partial, steps: number): PartialColumns {
+  return { present: new Uint8Array(steps), fields: partial.fields.map(() => new Float64Array(steps)) };
+}
+
+/** Refuses columns that do not fit the operator or the number of steps; what a domain sends is not to be trusted. */
+export function assertColumns(op: PartialOp, columns: PartialColumns, steps: number): void {
+  const expected = PARTIALS[op].fields.length;
+  const fits =
+    columns.present.length === steps &&
+    columns.fields.length === expected &&
+    columns.fields.every((field) => field.length === steps);
+  if (!fits) {
+    throw new ComityError('internal', `a partial of ${op} must have ${expected} fields of ${steps} steps`);
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Compensated summation after Neumaier (1974): `sums[i] + compensations[i]` carries the sum with the error of one
+ * rounding, whatever the order of the terms. An infinite sum has no rounding error, so its compensation is zero.
+ */
+export function addCompensated(sums: Float64Array, compensations: Float64Array, i: number, term: number): void {
+  const sum = sums[i]!;
+  const total = sum + term;
+  if (total === Infinity || total === -Infinity) compensations[i] = 0;
+  else if (Math.abs(sum) >= Math.abs(term)) compensations[i]! += sum - total + term;
+  else compensations[i]! += term - total + sum;
+  sums[i] = total;
+}
+
+/** The compensated sum of `values[from, to)`. */
+export function compensatedSum(values: Float64Array, from: number, to: number): number {
+  let sum = 0;
+  let compensation = 0;
+  for (let i = from; i < to; i++) {
+    const term = values[i]!;
+    const total = sum + term;
+    if (total === Infinity || total === -Infinity) compensation = 0;
+    else if (Math.abs(sum) >= Math.abs(term)) compensation += sum - total + term;
+    else compensation += term - total + sum;
+    sum = total;
+  }
+  return sum + compensation;
+}

@@ -1,0 +1,29 @@
+import { addCompensated } from './compensated.ts';
+import type { Partial } from './partial.ts';
+
+/** `sum`: the running sum and its compensation, so that [1e100, 1] and [-1e100, 1] merge to 2. */
+export const SUM: Partial = {
+  fields: ['sum', 'compensation'],
+  add(into, values, present) {
+    const [sums, compensations] = into.fields as [Float64Array, Float64Array];
+    for (let i = 0; i < present.length; i++) {
+      if (present[i] === 0) continue;
+      addCompensated(sums, compensations, i, values[i]!);
+      into.present[i] = 1;
+    }
+  },
+  merge(into, from) {
+    const [sums, compensations] = into.fields as [Float64Array, Float64Array];
+    const [otherSums, otherCompensations] = from.fields as [Float64Array, Float64Array];
+    for (let i = 0; i < from.present.length; i++) {
+      if (from.present[i] === 0) continue;
+      compensations[i]! += otherCompensations[i]!;
+      addCompensated(sums, compensations, i, otherSums[i]!);
+      into.present[i] = 1;
+    }
+  },
+  finish(columns, out) {
+    const [sums, compensations] = columns.fields as [Float64Array, Float64Array];
+    for (let i = 0; i < out.length; i++) out[i] = sums[i]! + compensations[i]!;
+  },
+};

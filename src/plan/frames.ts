@@ -1,0 +1,227 @@
+import { ComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { messageCodec } from '../base/proto.ts';
+import type { StepGrid } from '../model/grid.ts';
+import type { Matcher } from '../model/matcher.ts';
+import { partialOf } from '../partial/algebra.ts';
+import type { PartialOp } from '../partial/algebra.ts';
+import { decodeColumns, encodeColumns, type ColumnsMessage, type ColumnsRow } from './columns-codec.ts';
+import type { Fragment } from './distribute.ts';
+import { decodeExpr, decodeMatcher, encodeExpr, type ExprMessage, type MatcherMessage } from './expr-codec.ts';
+
+/** The version of proto/federation.proto that this code speaks; any other is refused by name. */
+export const FEDERATION_VERSION = 1;
+
+/** What a hub asks of a domain: fragments over one grid. */
+export interface FragmentQuery {
+  readonly grid: StepGrid;
+  readonly lookbackMs: number;
+  readonly fragments: readonly Fragment[];
+}
+
+export interface LabelsQuery {
+  /** The label whose values are asked for; empty for label names. */
+  readonly name: string;
+  readonly selectors: readonly (readonly Matcher[])[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly limit: number;
+}
+
+/** What a domain says of itself with every answer. */
+export interface DomainStatus {
+  readonly domain: string;
+  readonly policyDigest: string;
+  readonly expectedStreams: number;
+  readonly observedStreams: number;
+  /** 0 when unknown. */
+  readonly settledUntilMs: number;
+  readonly rawBytesHeld: number;
+  readonly releasedBytes: number;
+}
+
+/** Why a border let a fragment's answer not out. A fixed list: an agent's words never reach a reader. */
+export const REFUSAL_CODES = [
+  'class_sealed',
+  'class_aggregate',
+  'label_not_permitted',
+  'matcher_not_permitted',
+  'unsupported',
+  'execution',
+  'limit',
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
+
+/** `name` is the metric or label at fault, as the fragment itself named it, or the text of an execution error. */
+export interface Refusal {
+  readonly code: RefusalCode;
+  readonly name: string;
+}
+
+export type FragmentAnswer = { readonly rows: readonly ColumnsRow[] } | { readonly refusal: Refusal };
+
+export interface QueryAnswer {
+  readonly status: DomainStatus;
+  readonly fragments: readonly FragmentAnswer[];
+}
+
+export type LabelsAnswer = { readonly status: DomainStatus } & ({ readonly values: readonly string[] } | { readonly refusal: Refusal });
+
+const FILE = 'federation.proto';
+const PACKAGE = 'comity.federation.v1';
+const queryRequest = messageCodec<QueryRequestMessage>(FILE, `${PACKAGE}.QueryRequest`);
+const queryAnswer = messageCodec<QueryAnswerMessage>(FILE, `${PACKAGE}.QueryAnswer`);
+const labelsRequest = messageCodec<LabelsRequestMessage>(FILE, `${PACKAGE}.LabelsRequest`);
+const labelsAnswer = messageCodec<LabelsAnswerMessage>(FILE, `${PACKAGE}.LabelsAnswer`);
+const statusAnswer = messageCodec<Versioned & { status: DomainStatus | null }>(FILE, `${PACKAGE}.StatusAnswer`);
+const errorAnswer = messageCodec<Versioned & { code: string }>(FILE, `${PACKAGE}.ErrorAnswer`);
+
+export function encodeQueryRequest({ grid, lookbackMs, fragments }: FragmentQuery): Uint8Array {
+  return queryRequest.encode({
+    version: FEDERATION_VERSION,
+    grid,
+    lookbackMs,
+    fragments: fragments.map(({ answer, expr }) => ({ partial: answer === 'partial', expr: encodeExpr(expr) })),
+  });
+}
+
+/** Throws `bad_data`, `unsupported` or `limit`; never trusts the sender about size or shape. */
+export function decodeQueryRequest(bytes: Uint8Array): FragmentQuery {
+  const message = queryRequest.decode(bytes);
+  assertVersion(message);
+  const { grid, lookbackMs, fragments } = message;
+  if (grid === null || grid.steps < 1 || grid.steps > LIMITS.stepsPerQuery || grid.stepMs < 1) {
+    throw new ComityError('bad_data', 'malformed QueryRequest: grid');
+  }
+  if (fragments.length > LIMITS.fragmentsPerQuery) throw new ComityError('limit', 'too many fragments');
+  return { grid, lookbackMs, fragments: fragments.map(decodeFragment) };
+}
+
+export function encodeQueryAnswer({ status, fragments }: QueryAnswer, asked: readonly Fragment[]): Uint8Array {
+  return queryAnswer.encode({
+    version: FEDERATION_VERSION,
+    status,
+    fragments: fragments.map((answer, index) =>
+      'refusal' in answer
+        ? { refusal: answer.refusal }
+        : { columns: encodeColumns(answer.rows, fieldCount(asked[index]!)) },
+    ),
+  });
+}
+
+/** Reads a domain's answer to `asked`, and refuses one that does not fit what was asked. */
+export function decodeQueryAnswer(bytes: Uint8Array, { grid, fragments }: FragmentQuery): QueryAnswer {
+  const message = queryAnswer.decode(bytes);
+  assertVersion(message);
+  if (message.fragments.length !== fragments.length) {
+    throw new ComityError('bad_data', 'malformed QueryAnswer: number of fragments');
+  }
+  return {
+    status: readStatus(message.status),
+    fragments: message.fragments.map(({ columns, refusal }, index) => {
+      if (refusal !== undefined) return { refusal: readRefusal(refusal) };
+      if (columns === undefined) throw new ComityError('bad_data', 'malformed QueryAnswer: an empty fragment');
+      return { rows: decodeColumns(columns, grid.steps, fieldCount(fragments[index]!)) };
+    }),
+  };
+}
+
+export function encodeLabelsRequest({ selectors, ...rest }: LabelsQuery): Uint8Array {
+  const sets = selectors.map((matchers) => ({ matchers }));
+  return labelsRequest.encode({ version: FEDERATION_VERSION, ...rest, selectors: sets });
+}
+
+export function decodeLabelsRequest(bytes: Uint8Array): LabelsQuery {
+  const message = labelsRequest.decode(bytes);
+  assertVersion(message);
+  const { name, fromMs, toMs, limit } = message;
+  return { name, fromMs, toMs, limit, selectors: message.selectors.map((set) => set.matchers.map(decodeMatcher)) };
+}
+
+export function encodeLabelsAnswer(answer: LabelsAnswer): Uint8Array {
+  return labelsAnswer.encode({ version: FEDERATION_VERSION, values: [], refusal: null, ...answer });
+}
+
+export function decodeLabelsAnswer(bytes: Uint8Array): LabelsAnswer {
+  const message = labelsAnswer.decode(bytes);
+  assertVersion(message);
+  const status = readStatus(message.status);
+  return message.refusal === null ? { status, values: message.values } : { status, refusal: readRefusal(message.refusal) };
+}
+
+export function encodeStatusAnswer(status: DomainStatus): Uint8Array {
+  return statusAnswer.encode({ version: FEDERATION_VERSION, status });
+}
+
+export function decodeStatusAnswer(bytes: Uint8Array): { status: DomainStatus } {
+  const message = statusAnswer.decode(bytes);
+  assertVersion(message);
+  return { status: readStatus(message.status) };
+}
+
+/** The answer to a request that could not be read: its code only. */
+export function encodeErrorAnswer(code: string): Uint8Array {
+  return errorAnswer.encode({ version: FEDERATION_VERSION, code });
+}
+
+export function decodeErrorAnswer(bytes: Uint8Array): string {
+  return errorAnswer.decode(bytes).code;
+}
+
+interface Versioned {
+  version: number;
+}
+
+interface QueryRequestMessage extends Versioned {
+  grid: StepGrid | null;
+  lookbackMs: number;
+  fragments: { partial: boolean; expr: ExprMessage | null }[];
+}
+
+interface QueryAnswerMessage extends Versioned {
+  status: DomainStatus | null;
+  fragments: { columns?: ColumnsMessage; refusal?: { code: string; name: string } }[];
+}
+
+interface LabelsRequestMessage extends Versioned {
+  name: string;
+  selectors: { matchers: readonly MatcherMessage[] }[];
+  fromMs: number;
+  toMs: number;
+  limit: number;
+}
+
+interface LabelsAnswerMessage extends Versioned {
+  status: DomainStatus | null;
+  values: readonly string[];
+  refusal: { code: string; name: string } | null;
+}
+
+function decodeFragment({ partial, expr: message }: { partial: boolean; expr: ExprMessage | null }): Fragment {
+  if (message === null) throw new ComityError('bad_data', 'malformed QueryRequest: a fragment without an expression');
+  const expr = decodeExpr(message);
+  if (!partial) return { answer: 'vector', expr };
+  if (expr.kind !== 'aggregate') throw new ComityError('bad_data', 'only an aggregation has a partial');
+  return { answer: 'partial', expr };
+}
+
+/** A vector's rows have their values as the only field; a partial's have what its operator keeps. */
+function fieldCount(fragment: Fragment): number {
+  return fragment.answer === 'vector' ? 1 : partialOf(fragment.expr.op as PartialOp).fields.length;
+}
+
+function readStatus(status: DomainStatus | null): DomainStatus {
+  if (status === null) throw new ComityError('bad_data', 'malformed answer: no status');
+  return status;
+}
+
+function readRefusal({ code, name }: { code: string; name: string }): Refusal {
+  const known = REFUSAL_CODES.find((candidate) => candidate === code);
+  return known === undefined ? { code: 'unsupported', name: code } : { code: known, name };
+}
+
+function assertVersion({ version }: Versioned): void {
+  if (version !== FEDERATION_VERSION) {
+    throw new ComityError('unsupported', `unsupported: version ${version} of the federation protocol, this is ${FEDERATION_VERSION}`);
+  }
+}

@@ -1,0 +1,165 @@
+import { databaseBytes, openDatabase, type Durability } from '../base/sqlite.ts';
+import { TAIL_CHUNK } from './head.ts';
+
+/** What `quarantine` holds: rows that could not be read, kept for people to look at. */
+export type RowKind = 'series' | 'record' | 'chunk';
+
+/** The store's tables. Every write is one transaction; a method that throws has changed nothing. */
+export interface StoreDb {
+  /** `[id, labels as JSON]` in order of id. */
+  series(): Iterable<[number, string]>;
+  /** `[id, series id, first time, last time]` of the sealed chunks, by series and time. */
+  chunks(): Iterable<[number, number, number, number]>;
+  /** `[series id, first time, last time]` of the stored tails. */
+  tails(): Iterable<[number, number, number]>;
+  /** Samples in sealed chunks and stored tails. */
+  samples(): number;
+  recordIds(): readonly number[];
+  record(id: number): Uint8Array;
+  /** The bytes of a sealed chunk, or of the series' stored tail for `TAIL_CHUNK`. */
+  chunk(id: number, seriesId: number): Uint8Array | undefined;
+  append(newSeries: readonly SeriesRow[], record: Uint8Array): void;
+  /** Runs `write` and removes every write-ahead record. */
+  checkpoint(write: (writer: ChunkWriter) => void): void;
+  /** Moves a row into the quarantine. */
+  quarantine(kind: RowKind, id: number, seriesId: number, reason: string, nowMs: number): void;
+  quarantined(): number;
+  /** Bytes on disk. */
+  bytes(): number;
+  close(): void;
+}
+
+export interface SeriesRow {
+  readonly id: number;
+  /** The label set as JSON, which keeps any string whole, lone surrogates too. */
+  readonly labels: string;
+}
+
+export interface ChunkRow {
+  readonly seriesId: number;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly samples: number;
+  readonly body: Uint8Array;
+}
+
+export interface ChunkWriter {
+  /** Adds a sealed chunk and returns its id. */
+  seal(chunk: ChunkRow): number;
+  /** Writes or replaces the series' tail. */
+  tail(chunk: ChunkRow): void;
+}
+
+/**
+ * Larger than SQLite's 4,096 because records and chunks are blobs of kilobytes: four full chunks fill one page to 94 %.
+ */
+const PAGE_BYTES = 16 * 1024;
+
+/** 32 MB of SQLite's log: more than one round of write-ahead records, most of which then never reach the file itself. */
+const LOG_BYTES = 32 * 1024 * 1024;
+
+/**
+ * A sealed chunk is never written again; a tail is one row per series, rewritten in place. The index covers what an open
+ * needs to know of the chunks, so that their bodies stay unread.
+ */
+const SCHEMA_1 = `
+  CREATE TABLE series (id INTEGER PRIMARY KEY, labels TEXT NOT NULL) STRICT;
+  CREATE TABLE record (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+  CREATE TABLE chunk (
+    id INTEGER PRIMARY KEY, series_id INTEGER NOT NULL, start_ms REAL NOT NULL, end_ms REAL NOT NULL,
+    samples INTEGER NOT NULL, body BLOB NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX chunk_range ON chunk (series_id, start_ms, end_ms, samples);
+  CREATE TABLE tail (
+    series_id INTEGER PRIMARY KEY, start_ms REAL NOT NULL, end_ms REAL NOT NULL,
+    samples INTEGER NOT NULL, body BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, row_id INTEGER NOT NULL, series_id INTEGER NOT NULL,
+    reason TEXT NOT NULL, at_ms REAL NOT NULL, body BLOB
+  ) STRICT;
+`;
+
+export function openStoreDb(path: string, durability: Durability): StoreDb {
+  const db = openDatabase(path, {
+    durability,
+    kind: 'CmSt',
+    migrations: [SCHEMA_1],
+    exclusive: true,
+    pageBytes: PAGE_BYTES,
+    logBytes: LOG_BYTES,
+  });
+  const insertSeries = db.prepare('INSERT INTO series (id, labels) VALUES (?, ?)');
+  const insertRecord = db.prepare('INSERT INTO record (body) VALUES (?)');
+  const insertChunk = db.prepare(
+    'INSERT INTO chunk (series_id, start_ms, end_ms, samples, body) VALUES (?, ?, ?, ?, ?)',
+  );
+  const replaceTail = db.prepare(
+    'INSERT OR REPLACE INTO tail (series_id, start_ms, end_ms, samples, body) VALUES (?, ?, ?, ?, ?)',
+  );
+  const readRecord = db.prepare('SELECT body FROM record WHERE id = ?').pluck();
+  const readChunk = db.prepare('SELECT body FROM chunk WHERE id = ?').pluck();
+  const readTail = db.prepare('SELECT body FROM tail WHERE series_id = ?').pluck();
+  const insertQuarantine = {
+    series: db.prepare(quarantineSql('series', 'labels', 'id')),
+    record: db.prepare(quarantineSql('record', 'body', 'id')),
+    chunk: db.prepare(quarantineSql('chunk', 'body', 'id')),
+    tail: db.prepare(quarantineSql('tail', 'body', 'series_id')),
+  };
+  const remove = {
+    series: db.prepare('DELETE FROM series WHERE id = ?'),
+    record: db.prepare('DELETE FROM record WHERE id = ?'),
+    chunk: db.prepare('DELETE FROM chunk WHERE id = ?'),
+    tail: db.prepare('DELETE FROM tail WHERE series_id = ?'),
+  };
+  const removeRecords = db.prepare('DELETE FROM record');
+
+  const writer: ChunkWriter = {
+    seal: (row) => Number(insertChunk.run(row.seriesId, row.startMs, row.endMs, row.samples, row.body).lastInsertRowid),
+    tail: (row) => void replaceTail.run(row.seriesId, row.startMs, row.endMs, row.samples, row.body),
+  };
+
+  return {
+    series: () => rows<[number, string]>('SELECT id, labels FROM series ORDER BY id'),
+    chunks: () =>
+      rows<[number, number, number, number]>(
+        'SELECT id, series_id, start_ms, end_ms FROM chunk ORDER BY series_id, start_ms',
+      ),
+    tails: () => rows<[number, number, number]>('SELECT series_id, start_ms, end_ms FROM tail'),
+    samples: () => number('SELECT (SELECT total(samples) FROM chunk) + (SELECT total(samples) FROM tail)'),
+    recordIds: () => db.prepare<[], number>('SELECT id FROM record ORDER BY id').pluck().all(),
+    record: (id) => readRecord.get(id) as Uint8Array,
+    chunk: (id, seriesId) => (id === TAIL_CHUNK ? readTail.get(seriesId) : readChunk.get(id)) as Uint8Array | undefined,
+    append: db.transaction((newSeries: readonly SeriesRow[], record: Uint8Array) => {
+      for (const row of newSeries) insertSeries.run(row.id, row.labels);
+      insertRecord.run(record);
+    }),
+    checkpoint: db.transaction((write: (writer: ChunkWriter) => void) => {
+      write(writer);
+      removeRecords.run();
+    }),
+    quarantine: db.transaction((kind: RowKind, id: number, seriesId: number, reason: string, nowMs: number) => {
+      const isTail = kind === 'chunk' && id === TAIL_CHUNK;
+      const table = isTail ? 'tail' : kind;
+      const key = isTail ? seriesId : id;
+      insertQuarantine[table].run(table, seriesId, reason, nowMs, key);
+      remove[table].run(key);
+    }),
+    quarantined: () => number('SELECT count(*) FROM quarantine'),
+    bytes: () => databaseBytes(db),
+    close: () => void db.close(),
+  };
+
+  function rows<T extends unknown[]>(sql: string): Iterable<T> {
+    return db.prepare<[], T>(sql).raw().iterate() as Iterable<T>;
+  }
+
+  function number(sql: string): number {
+    return Number(db.prepare(sql).pluck().get());
+  }
+}
+
+function quarantineSql(table: string, body: string, key: string): string {
+  return `INSERT INTO quarantine (kind, row_id, series_id, reason, at_ms, body)
+    SELECT ?, ${key}, ?, ?, ?, CAST(${body} AS BLOB) FROM ${table} WHERE ${key} = ?`;
+}

@@ -1,0 +1,176 @@
+import { LIMITS } from '../../base/limits.ts';
+import { METRIC_NAME, type Labels } from '../../model/labels.ts';
+import { compareCodePoints, valueText } from './any-value.ts';
+import type { KeyValue, Resource } from './messages.ts';
+import { labelName } from './names.ts';
+import { quoted, type PointRejectReason } from './rejections.ts';
+
+/** Where a translation runs, and what it adds to every series. */
+export interface TranslateOptions {
+  /** The name of the domain that receives the telemetry: the value of the domain label. */
+  readonly domain: string;
+  /** A sender's own label of this name is moved to `exported_<domainLabel>`. */
+  readonly domainLabel: string;
+  readonly nowMs: number;
+  /** Resource attributes that become labels of every series; `DEFAULT_PROMOTED` when left out. */
+  readonly promoteResourceAttributes?: readonly string[] | undefined;
+}
+
+/** Enough to break any question down by service, environment and region without a join to `target_info`. */
+export const DEFAULT_PROMOTED: readonly string[] = [
+  'service.name',
+  'service.namespace',
+  'deployment.environment.name',
+  'cloud.region',
+];
+
+/** A producer of telemetry: the identity that Prometheus would scrape it under. Empty parts are unknown. */
+export interface Stream {
+  readonly job: string;
+  readonly instance: string;
+}
+
+/** What a resource gives to each of its series. */
+export interface ResourceLabels extends Stream {
+  readonly attributes: readonly KeyValue[];
+  readonly promoted: ReadonlyMap<string, string>;
+  readonly domain: string;
+  readonly domainLabel: string;
+}
+
+/** Told why labels could not be made. */
+export type Reject = (reason: PointRejectReason, detail: string) => void;
+
+/** The attributes that `job` and `instance` are made of. */
+export const IDENTIFYING: ReadonlySet<string> = new Set(['service.namespace', 'service.name', 'service.instance.id']);
+
+/** A point's own attribute of this name cannot name its metric. */
+export const RESERVED: ReadonlySet<string> = new Set([METRIC_NAME]);
+
+export function resourceLabels(resource: Resource | undefined, options: TranslateOptions): ResourceLabels {
+  const attributes = resource?.attributes ?? [];
+  const values = new Map<string, string>();
+  for (const { key, value } of attributes) values.set(key, valueText(value));
+  const promoted = new Map<string, string>();
+  for (const key of options.promoteResourceAttributes ?? DEFAULT_PROMOTED) {
+    const name = labelName(key);
+    const value = values.get(key);
+    if (name !== undefined && value !== undefined) promoted.set(name, value);
+  }
+  return {
+    ...streamOf(values),
+    attributes,
+    promoted,
+    domain: options.domain,
+    domainLabel: options.domainLabel,
+  };
+}
+
+/**
+ * The labels that attributes make on a series of a resource, without the metric name; room is kept for `spare` more.
+ * Keys that become the same name are joined with `;` in the order of their keys. Undefined after a rejection.
+ */
+export function seriesLabels(
+  attributes: readonly KeyValue[],
+  resource: ResourceLabels,
+  ignored: ReadonlySet<string>,
+  spare: number,
+  reject: Reject,
+): Labels | undefined {
+  const values = new Map<string, string>();
+  for (const { key, value } of sortedByKey(attributes)) {
+    if (ignored.has(key)) continue;
+    const name = key.length > LIMITS.labelBytes ? undefined : labelName(key);
+    if (name === undefined) {
+      reject('bad_label_name', `the attribute ${quoted(key)} makes no label name`);
+      return undefined;
+    }
+    const text = valueText(value);
+    const before = values.get(name);
+    set(values, name, before === undefined ? text : `${before};${text}`);
+  }
+  for (const [name, value] of resource.promoted) if (!values.has(name)) set(values, name, value);
+  if (resource.job !== '') values.set('job', resource.job);
+  if (resource.instance !== '') values.set('instance', resource.instance);
+  addDomain(values, resource);
+  return finish(values, spare, reject);
+}
+
+/** `labels`, which have no metric name, with a metric name and at most one more label, in order. */
+export function namedLabels(labels: Labels, metric: string, name = '', value = ''): Labels {
+  const out: string[] = [];
+  let named = false;
+  let added = name === '';
+  for (let i = 0; i < labels.length; i += 2) {
+    const next = labels[i]!;
+    if (!named && next > METRIC_NAME) {
+      out.push(METRIC_NAME, metric);
+      named = true;
+    }
+    if (!added && next >= name) {
+      out.push(name, value);
+      added = true;
+      if (next === name) continue;
+    }
+    out.push(next, labels[i + 1]!);
+  }
+  if (!named) out.push(METRIC_NAME, metric);
+  if (!added) out.push(name, value);
+  return out;
+}
+
+function streamOf(values: ReadonlyMap<string, string>): Stream {
+  const service = values.get('service.name');
+  const namespace = values.get('service.namespace');
+  const job = service === undefined ? '' : namespace === undefined ? service : `${namespace}/${service}`;
+  return { job, instance: values.get('service.instance.id') ?? '' };
+}
+
+function sortedByKey(attributes: readonly KeyValue[]): readonly KeyValue[] {
+  for (let i = 1; i < attributes.length; i++) {
+    if (compareCodePoints(attributes[i - 1]!.key, attributes[i]!.key) > 0) {
+      return attributes.toSorted((a, b) => compareCodePoints(a.key, b.key));
+    }
+  }
+  return attributes;
+}
+
+/** An empty value is no label, so it also makes no collision. */
+function set(values: Map<string, string>, name: string, value: string): void {
+  if (value === '') values.delete(name);
+  else values.set(name, value);
+}
+
+function addDomain(values: Map<string, string>, resource: ResourceLabels): void {
+  const { domain, domainLabel } = resource;
+  const own = values.get(domainLabel);
+  if (own !== undefined) {
+    let free = `exported_${domainLabel}`;
+    while (values.has(free)) free = `exported_${free}`;
+    values.set(free, own);
+  }
+  values.set(domainLabel, domain);
+}
+
+function finish(values: ReadonlyMap<string, string>, spare: number, reject: Reject): Labels | undefined {
+  if (values.size + spare > LIMITS.labelsPerSeries) {
+    reject('too_many_labels', `${values.size + spare} labels, the limit is ${LIMITS.labelsPerSeries}`);
+    return undefined;
+  }
+  const out: string[] = [];
+  for (const name of [...values.keys()].sort()) {
+    const value = values.get(name)!;
+    if (isTooLong(value) || name.length > LIMITS.labelBytes) {
+      reject('label_too_long', `the label ${quoted(name)} is longer than ${LIMITS.labelBytes} bytes`);
+      return undefined;
+    }
+    out.push(name, value);
+  }
+  return out;
+}
+
+/** Whether a text passes the limit of labels; most are so short that their bytes need not be counted. */
+export function isTooLong(text: string): boolean {
+  if (text.length * 3 <= LIMITS.labelBytes) return false;
+  return text.length > LIMITS.labelBytes || Buffer.byteLength(text) > LIMITS.labelBytes;
+}

@@ -1,0 +1,79 @@
+import type { Expr } from '../../src/promql/ast.ts';
+import { labelKey, type Answer } from './answer.ts';
+import { compareAnswers, groupKey, type Difference, type Ranking, type TermSum } from './compare.ts';
+
+/** What one case showed. */
+export type Verdict =
+  | { readonly kind: 'equal'; readonly empty: boolean; readonly error: boolean }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'wrong'; readonly difference: Difference };
+
+/**
+ * Judges the federation's answer by the oracle's. `askTerms` asks for the sums of absolute terms and is called only
+ * where finite values differ by more than 1e-12.
+ */
+export async function judge(
+  expr: Expr,
+  want: Answer,
+  got: Answer,
+  askTerms: () => Promise<TermSum | undefined>,
+): Promise<Verdict> {
+  const reason = refusal(got);
+  if (reason !== undefined) return { kind: 'refused', reason };
+  const incomplete = lackOfCoverage(got);
+  if (incomplete !== undefined) return { kind: 'wrong', difference: incomplete };
+  const found = rankingOf(expr);
+  const ranking = found === undefined ? {} : { ranking: found };
+  let difference = compareAnswers(want, got, ranking);
+  if (difference?.kind === 'value') {
+    const terms = await askTerms();
+    if (terms !== undefined) difference = compareAnswers(want, got, { ...ranking, terms });
+  }
+  if (difference !== undefined) return { kind: 'wrong', difference };
+  return { kind: 'equal', empty: want.kind === 'error' || want.series.size === 0, error: want.kind === 'error' };
+}
+
+/** Looks up the values of an answer by labels (but for the metric name, which arithmetic drops) and time. */
+export function termLookup(answer: Answer): TermSum | undefined {
+  if (answer.kind === 'error') return undefined;
+  const byLabels = new Map([...answer.series.values()].map((series) => [labelKey(series.labels, '__name__'), series]));
+  return (labels, timeMs) => byLabels.get(labelKey(labels, '__name__'))?.points.get(timeMs);
+}
+
+/** Why the federation did not answer, or undefined when it did: refused as a whole, or by a domain's policy. */
+function refusal(got: Answer): string | undefined {
+  if (got.kind === 'error') {
+    return got.status === 422 && /^(refused|unsupported)/.test(got.message) ? reasonOf(got.message) : undefined;
+  }
+  const refused = got.coverage?.domains.find(({ status }) => status === 'refused');
+  return refused === undefined ? undefined : `by a domain: ${reasonOf(refused.reason ?? 'no reason')}`;
+}
+
+/** The kind of a refusal: its first sentence without what belongs to one query (the expression, its place, names). */
+function reasonOf(message: string): string {
+  return message
+    .replace(/^refused: .*? \(\d+:\d+\): /s, 'refused: ')
+    .replace(/\bdomain [\w-]+(\.[\w-]+)*/g, 'a domain')
+    .replace(/\bmetric \w+/g, 'a metric')
+    .replace(/\blabel \w+/g, 'a label')
+    .replace(/(?<=.{12})[.,:] .*/s, '')
+    .slice(0, 100);
+}
+
+function lackOfCoverage(got: Answer): Difference | undefined {
+  if (got.kind === 'error') return undefined;
+  if (got.coverage?.complete === true) return undefined;
+  const shown = got.coverage === undefined ? 'no coverage' : JSON.stringify(got.coverage);
+  return { kind: 'outcome', where: 'data.coverage', want: 'a complete answer', got: shown };
+}
+
+function rankingOf(expr: Expr): Ranking | undefined {
+  if (expr.kind === 'paren') return rankingOf(expr.expr);
+  if (expr.kind !== 'aggregate' || (expr.op !== 'topk' && expr.op !== 'bottomk')) return undefined;
+  if (expr.param?.kind !== 'number') return undefined;
+  return {
+    k: expr.param.value,
+    largest: expr.op === 'topk',
+    group: (labels) => groupKey(labels, expr.without, expr.grouping),
+  };
+}

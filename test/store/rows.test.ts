@@ -1,0 +1,246 @@
+import { expect, test } from 'vitest';
+import { batchBuilder } from '../../src/model/batch-builder.ts';
+import { ADD, ADD_ONCE, SET, type Batch } from '../../src/model/batch.ts';
+import { labelsOf } from '../../src/model/labels.ts';
+import { isStaleAt } from '../../src/model/series.ts';
+import { openStore } from '../../src/store/store.ts';
+import { readable, storePath } from './samples.ts';
+
+type Row = [mode: number, timeMs: number, value: number | 'stale'];
+
+const NOW = 1_000_000;
+const LATEST = NOW + 600_000;
+
+/**
+ * Appends the batches, each with rows of one series, then compares what is stored (`time:value`, a marker as `stale`) and
+ * the outcome over all batches. Done in a store that stays open, and in one that goes through a checkpoint and a new
+ * opening between the batches.
+ */
+function check(batches: Row[][], want: string, outcome = ''): void {
+  for (const reopen of [false, true]) {
+    const path = storePath();
+    let store = openStore({ path, now: () => NOW });
+    const counts = new Map<string, number>();
+    const count = (what: string, rows: number): void =>
+      void (rows > 0 && counts.set(what, (counts.get(what) ?? 0) + rows));
+    for (const rows of batches) {
+      const appended = store.append(batchOf(rows));
+      count('repeated', appended.repeated);
+      for (const [reason, rejected] of appended.rejected) count(reason, rejected);
+      if (!reopen) continue;
+      store.checkpoint();
+      store.close();
+      store = openStore({ path, now: () => NOW });
+    }
+    expect(printed(store)).toBe(want);
+    expect([...counts].map(([what, rows]) => `${what} ${rows}`).join(', ')).toBe(outcome);
+    store.close();
+  }
+}
+
+function batchOf(rows: Row[], metric = 'm'): Batch {
+  const builder = batchBuilder();
+  for (const [mode, time, value] of rows) {
+    if (value === 'stale') builder.addStale(labelsOf({ __name__: metric }), time);
+    else builder.add(labelsOf({ __name__: metric }), time, value, mode);
+  }
+  return builder.build();
+}
+
+function printed(store: ReturnType<typeof openStore>): string {
+  const [columns] = store.select([{ name: '__name__', op: '=', value: 'm' }], -Infinity, Infinity);
+  if (columns === undefined) return '';
+  return Array.from(columns.times, (time, i) => {
+    const value = columns.values[i]!;
+    return `${time}:${isStaleAt(columns.values, i) ? 'stale' : Object.is(value, -0) ? '-0' : value}`;
+  }).join(' ');
+}
+
+test('SET keeps ascending times', () => {
+  check(
+    [
+      [
+        [SET, 10, 1],
+        [SET, 20, 2],
+      ],
+      [[SET, 30, 3]],
+    ],
+    '10:1 20:2 30:3',
+  );
+  check([[[SET, 10, 1]], [[SET, 9, 2]]], '10:1', 'out_of_order 1');
+  check([[[SET, 10, 1]], [[SET, 10, 1]]], '10:1', 'repeated 1');
+  check([[[SET, 10, 1]], [[SET, 10, 2]]], '10:1', 'duplicate_timestamp 1');
+  check(
+    [
+      [
+        [SET, 10, 1],
+        [SET, 10, 1],
+        [SET, 10, 2],
+        [SET, 5, 1],
+      ],
+    ],
+    '10:1',
+    'repeated 1, duplicate_timestamp 1, out_of_order 1',
+  );
+});
+
+test('repetitions are told by their bits', () => {
+  check([[[SET, 10, 0]], [[SET, 10, -0]]], '10:0', 'duplicate_timestamp 1');
+  check([[[SET, 10, NaN]], [[SET, 10, NaN]]], '10:NaN', 'repeated 1');
+  check([[[SET, 10, NaN]], [[SET, 10, 'stale']]], '10:NaN', 'duplicate_timestamp 1');
+  check([[[SET, 10, 'stale']], [[SET, 10, 'stale']]], '10:stale', 'repeated 1');
+});
+
+test('the future ends at the limit', () => {
+  check([[[SET, LATEST, 1]]], `${LATEST}:1`);
+  check([[[SET, LATEST + 1, 1]]], '', 'too_far_in_future 1');
+  check([[[ADD, LATEST + 1, 1]]], '', 'too_far_in_future 1');
+  check(
+    [
+      [
+        [SET, NaN, 1],
+        [SET, Infinity, 1],
+        [SET, -Infinity, 1],
+      ],
+    ],
+    '',
+    'too_far_in_future 2, out_of_order 1',
+  );
+});
+
+test('ADD counts up from zero and never goes back in time', () => {
+  check(
+    [
+      [
+        [ADD, 10, 5],
+        [ADD, 20, 2],
+      ],
+    ],
+    '9:0 10:5 20:7',
+  );
+  check([[[ADD, 10, 5]], [[ADD, 20, 2]]], '9:0 10:5 20:7');
+  check([[[ADD, 10, 5]], [[ADD, 10, 2]]], '9:0 10:7');
+  check([[[ADD, 10, 5]], [[ADD, 3, 2]]], '9:0 10:7');
+  check([[[SET, 10, 5]], [[ADD, 10, 2]]], '10:7');
+  check([[[ADD, 10, 5]], [[SET, 10, 5]]], '9:0 10:5', 'repeated 1');
+  check([[[ADD, 10, Infinity]], [[ADD, 20, -Infinity]], [[ADD, 30, 1]]], '9:0 10:Infinity 20:NaN 30:NaN');
+});
+
+test('ADD_ONCE leaves out what was counted before', () => {
+  check(
+    [
+      [
+        [ADD_ONCE, 10, 5],
+        [ADD_ONCE, 20, 2],
+      ],
+    ],
+    '9:0 10:5 20:7',
+  );
+  check(
+    [
+      [
+        [ADD_ONCE, 10, 5],
+        [ADD_ONCE, 20, 2],
+      ],
+      [
+        [ADD_ONCE, 10, 5],
+        [ADD_ONCE, 20, 2],
+      ],
+    ],
+    '9:0 10:5 20:7',
+    'repeated 2',
+  );
+});
+
+test('additions after a staleness marker go on from the value before it', () => {
+  check(
+    [
+      [
+        [ADD, 10, 5],
+        [SET, 20, 'stale'],
+        [ADD, 30, 2],
+      ],
+    ],
+    '9:0 10:5 20:stale 30:7',
+  );
+  check([[[ADD, 10, 5]], [[SET, 20, 'stale']], [[ADD_ONCE, 30, 2]]], '9:0 10:5 20:stale 30:7');
+  check([[[ADD, 10, 5]], [[SET, 20, 'stale']], [[ADD, 15, 2]]], '9:0 10:5 20:7');
+});
+
+test('a base older than the last sealed chunk is remembered', () => {
+  const rows: Row[] = [[SET, 0, 42]];
+  for (let i = 1; i <= 500; i++) rows.push([SET, i, 'stale']);
+  const markers = rows
+    .slice(1)
+    .map(([, time]) => `${time}:stale`)
+    .join(' ');
+  check([rows, [[ADD, 1_000, 1]]], `0:42 ${markers} 1000:43`);
+});
+
+test('a series of which no row was stored does not exist', () => {
+  const store = openStore({ path: storePath(), now: () => NOW });
+  store.append(batchOf([[SET, LATEST + 1, 1]], 'never'));
+  store.append(batchOf([[SET, 1, 1]], 'once'));
+  expect(store.stats()).toMatchObject({ series: 1, samples: 1 });
+  expect([...store.series([], -Infinity, Infinity)]).toEqual([labelsOf({ __name__: 'once' })]);
+  store.close();
+});
+
+test('equal label sets in one batch are one series', () => {
+  const store = openStore({ path: storePath(), now: () => NOW });
+  const labels = labelsOf({ __name__: 'm' });
+  store.append({
+    series: [labels, [...labels]],
+    seriesOf: Uint32Array.of(0, 1),
+    times: Float64Array.of(1, 2),
+    values: Float64Array.of(1, 2),
+    modes: Uint8Array.of(SET, SET),
+  });
+  expect(readable(store, 'm')).toBe('1:1 2:2');
+  store.close();
+});
+
+test('columns that do not fit together are refused whole', () => {
+  const store = openStore({ path: storePath(), now: () => NOW });
+  const good = batchOf([
+    [SET, 1, 1],
+    [SET, 2, 2],
+  ]);
+  const bad: Batch[] = [
+    { ...good, values: good.values.subarray(1) },
+    { ...good, modes: good.modes.subarray(1) },
+    { ...good, seriesOf: Uint32Array.of(0, 1) },
+    { ...good, modes: Uint8Array.of(SET, 3) },
+  ];
+  for (const batch of bad) expect(() => store.append(batch)).toThrow(expect.objectContaining({ code: 'bad_data' }));
+  expect(store.stats().series).toBe(0);
+  store.close();
+});
+
+test('series() names those that may have a sample in the range', () => {
+  const store = openStore({ path: storePath(), now: () => NOW });
+  const rows = (first: number): Row[] => Array.from({ length: 300 }, (_, i) => [SET, first + i, i]);
+  store.append(batchOf(rows(1_000), 'early'));
+  store.append(batchOf(rows(5_000), 'late'));
+  const names = (from: number, to: number) => [...store.series([], from, to)].map((labels) => labels[1]);
+  for (const checkpoint of [() => {}, () => store.checkpoint()]) {
+    checkpoint();
+    expect(names(0, 999)).toEqual([]);
+    expect(names(0, 1_000)).toEqual(['early']);
+    expect(names(1_299, 5_000)).toEqual(['early', 'late']);
+    expect(names(1_300, 4_999)).toEqual([]);
+    expect(names(5_299, 9_000)).toEqual(['late']);
+    expect(names(5_300, 9_000)).toEqual([]);
+  }
+  store.close();
+});
+
+test('what was selected stays as it was while more is appended', () => {
+  const store = openStore({ path: storePath(), now: () => NOW });
+  store.append(batchOf(Array.from({ length: 100 }, (_, i) => [SET, i, i])));
+  const [before] = store.select([], 0, 1_000);
+  store.append(batchOf(Array.from({ length: 900 }, (_, i) => [SET, 100 + i, -1])));
+  store.checkpoint();
+  expect([...before!.values]).toEqual(Array.from({ length: 100 }, (_, i) => i));
+  store.close();
+});

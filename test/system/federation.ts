@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startAgent, type Agent } from '../../src/agent/agent.ts';
+import { startHub } from '../../src/hub/hub.ts';
+
+export interface FederationOptions {
+  readonly domains: readonly string[];
+  /** The policy document (YAML) of a domain. */
+  policy(domain: string): string;
+  /** `TEST` for every domain when not given. */
+  jurisdiction?(domain: string): string;
+}
+
+/** Agents and a hub of this process that speak over HTTP on the loopback interface. */
+export interface Federation {
+  /** Root of the hub's HTTP API, without a slash at the end. */
+  readonly url: string;
+  readonly agents: ReadonlyMap<string, Agent>;
+  /** Closes the hub, then the agents, and removes their data. */
+  close(): Promise<void>;
+}
+
+/** Starts one agent a domain and a hub over them, in a folder of their own for temporary files. */
+export async function startFederation(options: FederationOptions): Promise<Federation> {
+  const dir = await mkdtemp(join(tmpdir(), 'comity-federation-'));
+  const agents = new Map<string, Agent>();
+  const stops: (() => Promise<void>)[] = [() => rm(dir, { recursive: true, force: true })];
+  const close = async (): Promise<void> => {
+    for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
+  };
+  const jurisdiction = (domain: string): string => options.jurisdiction?.(domain) ?? 'TEST';
+  try {
+    const links = [];
+    for (const domain of options.domains) {
+      const policy = join(dir, `${domain}.policy.yaml`);
+      await writeFile(policy, options.policy(domain));
+      const token = randomBytes(32).toString('hex');
+      const agent = await startAgent({
+        domain,
+        jurisdiction: jurisdiction(domain),
+        listen: { otlp: '127.0.0.1:0', federation: '127.0.0.1:0' },
+        store: join(dir, `${domain}.sqlite`),
+        policy,
+        token,
+      });
+      agents.set(domain, agent);
+      stops.push(() => agent.close());
+      links.push({ name: domain, jurisdiction: jurisdiction(domain), url: agent.federationUrl, token });
+    }
+    const hub = await startHub({ listen: '127.0.0.1:0', domains: links });
+    stops.push(() => hub.close());
+    return { url: hub.url, agents, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
