@@ -18,7 +18,7 @@ const CHECKS: readonly (readonly [name: string, tool: string, ...args: string[]]
   ['types', 'typescript/bin/tsc', '-p', '.'],
   ['lint', 'oxlint/bin/oxlint'],
   ['format', 'oxfmt/bin/oxfmt', '--check'],
-  ['unused code', 'knip/bin/knip.js', '--no-progress'],
+  ['unused code', 'knip/bin/knip.js', '--no-progress', '--no-config-hints'],
 ];
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };

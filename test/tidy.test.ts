@@ -27,6 +27,38 @@ test('the project keeps its rules', () => {
   expect(checkProject(files)).toEqual([]);
 });
 
+/** Optional packages that the lock file leaves open; `npm ci` refuses to install from such a file. */
+function openPackages(lock: Lock): string[] {
+  return Object.entries(lock.packages).flatMap(([path, entry]) =>
+    Object.keys(entry.optionalDependencies ?? {}).filter((name) => {
+      const folders = path
+        .split('/node_modules/')
+        .map((_, index, parts) => parts.slice(0, index + 1).join('/node_modules/'));
+      return !['', ...folders.map((folder) => `${folder}/`)].some(
+        (base) => `${base}node_modules/${name}` in lock.packages,
+      );
+    }),
+  );
+}
+
+interface Lock {
+  readonly packages: Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>;
+}
+
+test.each<[string, Lock, string[]]>([
+  ['this one', JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Lock, []],
+  ['one without a platform', { packages: { 'node_modules/a': { optionalDependencies: { 'a-mac': '1' } } } }, ['a-mac']],
+  [
+    'one with a nested package',
+    {
+      packages: { 'node_modules/a': { optionalDependencies: { b: '1' } }, 'node_modules/a/node_modules/b': {} },
+    },
+    [],
+  ],
+])('the lock file names the packages of all platforms: %s', (_, lock, want) => {
+  expect(openPackages(lock)).toEqual(want);
+});
+
 /** A project of few files, by path. */
 function check(files: Readonly<Record<string, string>>, want: readonly string[]): void {
   expect(checkProject(Object.entries(files).map(([path, text]) => ({ path, text })))).toEqual(want);
@@ -72,8 +104,8 @@ describe('what the rules complain about', () => {
   test.each<[string, Record<string, string>, string[]]>([
     ...FLOORS.slice(1).map((floor, index): [string, Record<string, string>, string[]] => [
       `${FLOORS[index]} above ${floor}`,
-      { [`src/${FLOORS[index]}/a.ts`]: `import { x } from '../${floor}/x.ts';\nx();` },
-      [`src/${FLOORS[index]}/a.ts:1: imports src/${floor}/x.ts, and ${FLOORS[index]} lies below ${floor}`],
+      { [`src/${FLOORS[index]}/a.ts`]: `import { x } from '../${floor}/${floor}.ts';\nx();` },
+      [`src/${FLOORS[index]}/a.ts:1: imports src/${floor}/${floor}.ts, and ${FLOORS[index]} lies below ${floor}`],
     ]),
     ...[
       "import type { x } from '../hub/x.ts';",

@@ -49,18 +49,18 @@ export async function startFederation(
   };
   const agents = files.agents.map((one) => manageAgent(one, start));
   const hub = start('hub', [CLI, 'hub', '--config', files.hub.configPath], files.hub.logPath);
-  const services = files.agents.map((one) => {
+  const services = agents.map((agent) => {
+    const one = agent.files;
     const name = `services ${one.domain}`;
     const program = startProgram({ name, args: [SERVICES], logPath: one.servicesLogPath, ipc: true });
     started.push(program);
     report(`${name} started (pid ${program.pid})`);
-    return { program, files: one };
+    return { program, files: one, agent };
   });
 
   const [listening] = await Promise.all([
-    Promise.all(services.map(({ program, files: one }) => openServices(program, one))),
+    Promise.all(services.map(({ program, files: one, agent }) => openServices(program, one, agent))),
     waitUntilReady(hub, `${files.hub.url}/-/ready`, files.hub.logPath),
-    ...agents.map((agent) => agent.ready()),
   ]);
   const directory: Directory = Object.fromEntries(listening);
   for (const { program } of services) tell(program, { kind: 'directory', directory });
@@ -74,15 +74,21 @@ export async function startFederation(
   return { agents, directory, broken };
 }
 
+interface StartedAgent extends ManagedAgent {
+  readonly files: AgentFiles;
+  ready(): Promise<void>;
+}
+
 function manageAgent(
   files: AgentFiles,
   start: (name: string, args: readonly string[], logPath: string) => Program,
-): ManagedAgent & { ready(): Promise<void> } {
+): StartedAgent {
   const launch = (): Program =>
     start(`agent ${files.domain}`, [CLI, 'agent', '--config', files.configPath], files.logPath);
   let program = launch();
   const ready = (): Promise<void> => waitUntilReady(program, `${files.otlpUrl}/-/ready`, files.logPath);
   return {
+    files,
     domain: files.domain,
     command: `bin/comity agent --config ${files.configPath}`,
     pid: () => (program.ended() === undefined ? program.pid : undefined),
@@ -96,14 +102,18 @@ function manageAgent(
   };
 }
 
-/** Tells a services process where its agent is and waits for the URLs of its services. */
+/**
+ * Tells a services process where its agent is, once that takes telemetry in, and waits for the URLs of its services.
+ */
 async function openServices(
   program: Program,
   files: AgentFiles,
+  agent: StartedAgent,
 ): Promise<readonly [domain: string, services: ServicesReply['services']]> {
   const reply = new Promise<ServicesReply>((resolve) => {
     program.process.once('message', (message) => resolve(message as ServicesReply));
   });
+  await agent.ready();
   tell(program, { kind: 'start', domain: files.domain, otlpUrl: files.otlpUrl });
   const first = await Promise.race([reply, program.exited]);
   if (first === undefined) {

@@ -83,14 +83,19 @@ export async function federationStatus(hubUrl: string): Promise<readonly DomainS
   return checked(Status, body, 'the federation status').data.domains;
 }
 
-/** Whether an answer holds every domain's data and at least one number. */
-export function isCompleteAndNonEmpty(answer: Answer): boolean {
+/** Whether an answer holds every domain's data, in at least so many series, and nothing but numbers. */
+export function isWhole(answer: Answer, seriesMin: number): answer is Extract<Answer, { ok: true }> {
   return (
     answer.ok &&
-    answer.coverage.complete &&
-    answer.coverage.domains.every((one) => one.status === 'ok' && one.observed > 0) &&
-    answer.result.some((sample) => Number.isFinite(Number(sample.value[1])))
+    coversAll(answer.coverage) &&
+    answer.result.length >= seriesMin &&
+    answer.result.every((sample) => Number.isFinite(Number(sample.value[1])))
   );
+}
+
+/** Whether every domain has answered and has streams at all: before the first export even an empty answer is complete. */
+export function coversAll(coverage: Coverage): boolean {
+  return coverage.complete && coverage.domains.every((one) => one.status === 'ok' && one.observed > 0);
 }
 
 async function getJson(url: string): Promise<unknown> {

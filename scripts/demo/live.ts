@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Federation } from './federation.ts';
+import { coversAll } from './hub-client.ts';
 import type { DemoOptions } from './options.ts';
 import { refusalOf } from './once.ts';
 import { REFUSED_QUERIES } from './queries.ts';
@@ -49,7 +50,8 @@ export async function showLive(options: LiveOptions, onClose: (close: () => void
   let seenComplete = false;
   while (!signal.aborted) {
     snapshot = await takeSnapshot(hubUrl).catch((error: unknown) => ({ ...snapshot, errors: [String(error)] }));
-    if (!seenComplete && isWhole(snapshot)) {
+    const { coverage, rows } = snapshot;
+    if (!seenComplete && coverage !== undefined && coversAll(coverage) && rows.length > 0) {
       seenComplete = true;
       options.report(`every domain answers ${Math.round(performance.now() / 100) / 10} s after the start`);
       timers.push(...scheduleKilling(options));
@@ -91,7 +93,9 @@ function takeTurns({ federation, report }: LiveOptions): () => void {
       down.restart().catch((error: unknown) => report(String(error)));
       return;
     }
-    federation.agents[next++ % federation.agents.length]?.kill();
+    const agent = federation.agents[next++ % federation.agents.length];
+    report(`kill -9 ${agent?.pid() ?? ''} (agent ${agent?.domain ?? ''})`);
+    agent?.kill();
   };
 }
 
@@ -116,13 +120,4 @@ function scheduleKilling({ federation, killing, report, signal }: LiveOptions): 
     );
   }
   return timers;
-}
-
-function isWhole({ coverage, rows }: Snapshot): boolean {
-  return (
-    coverage !== undefined &&
-    coverage.complete &&
-    coverage.domains.every((one) => one.status === 'ok' && one.observed > 0) &&
-    rows.length > 0
-  );
 }

@@ -64,7 +64,7 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
   });
   app.setErrorHandler((error, _request, reply) => {
     const known = toFederationError(error);
-    if (known.code === 'internal') deps.onFault(known);
+    if (known.status === 500) deps.onFault(known);
     return reply.code(known.status).send(releaseError(known));
   });
   app.setNotFoundHandler((_request, reply) =>

@@ -95,8 +95,8 @@ function receive(
   const nowMs = deps.now();
   const translation = translate(deps, signal, body, format, nowMs);
   const appended = store(deps, translation.batch, request);
-  report(deps, signal, translation, appended, nowMs, request);
   const outcome = outcomeOf(translation, appended);
+  report(deps, signal, translation, appended, nowMs, request);
   return reply
     .code(200)
     .header('content-type', CONTENT_TYPES[format])
@@ -146,7 +146,7 @@ function report(
 ): void {
   try {
     if (translation.streams.length > 0) deps.onStreams(signal, translation.streams, nowMs);
-    deps.counters?.accepted(signal, translation.taken);
+    deps.counters?.accepted(signal, translation.taken - lostPoints(translation, appended));
     for (const [reason, count] of translation.rejected.reasons) deps.counters?.rejected(signal, reason, count);
     for (const [reason, count] of appended.rejected) deps.counters?.rejected(signal, reason, count);
   } catch (error) {
@@ -154,16 +154,18 @@ function report(
   }
 }
 
-/** The store counts rows and a histogram point has many, so its rejections count for at most the points there were. */
 function outcomeOf(translation: Translation, appended: Appended): { rejected: number; message: string } {
-  const { taken, rejected } = translation;
-  let rows = 0;
+  const { rejected } = translation;
   const parts = rejected.message === '' ? [] : [rejected.message];
-  for (const [reason, count] of appended.rejected) {
-    rows += count;
-    parts.push(`${count} samples ${reason}`);
-  }
-  return { rejected: rejected.count + Math.min(taken, rows), message: parts.join('; ') };
+  for (const [reason, count] of appended.rejected) parts.push(`${count} samples ${reason}`);
+  return { rejected: rejected.count + lostPoints(translation, appended), message: parts.join('; ') };
+}
+
+/** The store counts rows and a histogram point has many, so its rejections are at most as many as there were points. */
+function lostPoints(translation: Translation, appended: Appended): number {
+  let rows = 0;
+  for (const count of appended.rejected.values()) rows += count;
+  return Math.min(translation.taken, rows);
 }
 
 function takeRawBodies(scope: FastifyInstance): void {

@@ -4,7 +4,8 @@ import { COMPARISON_OPS, type Expr } from '../promql/ast.ts';
 import type { EvalContext } from './context.ts';
 import { arithmetic, compares } from './operators.ts';
 
-const SCALAR_FUNCTIONS: ReadonlySet<string> = new Set(['time', 'pi']);
+/** Functions that are a number at every step without reading any series. */
+export const SCALAR_FUNCTIONS: ReadonlySet<string> = new Set(['time', 'pi']);
 
 /** Whether an expression is a number at every step, whatever the data. */
 export function isScalar(expr: Expr): boolean {

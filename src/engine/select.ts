@@ -1,3 +1,4 @@
+import { ComityError } from '../base/errors.ts';
 import { stepTime, gridEnd } from '../model/grid.ts';
 import { isStaleAt } from '../model/series.ts';
 import type { VectorSelector } from '../promql/ast.ts';
@@ -15,7 +16,8 @@ export function readTimes(selector: VectorSelector, ctx: EvalContext): ReadTimes
   const { grid } = ctx;
   const { at, offsetMs } = selector;
   if (at !== undefined) {
-    const fixed = (at.kind === 'time' ? at.ms : at.kind === 'start' ? grid.startMs : gridEnd(grid)) - offsetMs;
+    if (at.kind !== 'time') throw new ComityError('internal', 'normalise resolves @ start() and @ end()');
+    const fixed = at.ms - offsetMs;
     return { firstMs: fixed, lastMs: fixed, at: () => fixed };
   }
   return {

@@ -3,11 +3,14 @@ import { LIMITS } from '../base/limits.ts';
 import { coverageWarning, summariseCoverage, type Coverage, type DomainCoverage } from '../coverage/coverage.ts';
 import { startUsage } from '../engine/context.ts';
 import { evaluate, type Value } from '../engine/evaluate.ts';
-import type { StepGrid } from '../model/grid.ts';
+import { findUnsupported } from '../engine/supported.ts';
+import type { QueryGrid } from '../model/grid.ts';
 import { labelValue } from '../model/labels.ts';
 import { distribute, type Fragment, type Plan } from '../plan/distribute.ts';
 import { mayReadFrom } from '../plan/domain.ts';
 import { decodeQueryAnswer, encodeQueryRequest, type FragmentQuery, type QueryAnswer } from '../plan/frames.ts';
+import type { Expr } from '../promql/ast.ts';
+import { positionOf } from '../promql/parse-error.ts';
 import { parseExpr } from '../promql/parse.ts';
 import { askDomain, type Answer } from './dispatch.ts';
 import { mergeFragment } from './merge.ts';
@@ -17,7 +20,7 @@ import type { Domain, Registry } from './registry.ts';
 /** A question to the federation. */
 export interface Query {
   readonly text: string;
-  readonly grid: StepGrid;
+  readonly grid: QueryGrid;
   readonly lookbackMs: number;
   /** When to stop waiting for domains, in ms since the epoch. */
   readonly deadlineMs: number;
@@ -55,7 +58,9 @@ interface Part {
  * work out the rest here. A domain that fails leaves the answer partial; the query fails when none answers.
  */
 export async function runQuery(query: Query, registry: Registry, domainLabel: string): Promise<QueryResult> {
-  const plan = distribute(parseExpr(query.text), query.grid, domainLabel);
+  const expr = parseExpr(query.text);
+  assertSupported(expr, query.text);
+  const plan = distribute(expr, query.grid, domainLabel);
   if (plan.fragments.length > LIMITS.fragmentsPerQuery) {
     throw new ComityError('limit', `the query splits into more than ${LIMITS.fragmentsPerQuery} fragments. Ask for less at once`);
   }
@@ -84,6 +89,13 @@ const NO_SOURCE = {
   },
   series: () => [],
 };
+
+function assertSupported(expr: Expr, text: string): void {
+  const unsupported = findUnsupported(expr);
+  if (unsupported === undefined) return;
+  const { line, column } = positionOf(text, unsupported.node.span.start);
+  throw new ComityError('unsupported', `unsupported: ${unsupported.what} (${line}:${column}) cannot be evaluated yet`);
+}
 
 async function askPart(domain: Domain, plan: Plan, query: Query, domainLabel: string): Promise<Part> {
   const { name } = domain.config;

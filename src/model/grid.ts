@@ -8,12 +8,17 @@ export interface StepGrid {
   readonly steps: number;
 }
 
-export function instantGrid(timeMs: number): StepGrid {
-  return { startMs: timeMs, stepMs: 1, steps: 1 };
+/** A grid with the end that the caller asked for, which the last step may fall short of and `@ end()` means. */
+export interface QueryGrid extends StepGrid {
+  readonly endMs: number;
+}
+
+export function instantGrid(timeMs: number): QueryGrid {
+  return { startMs: timeMs, stepMs: 1, steps: 1, endMs: timeMs };
 }
 
 /** The grid of a range query; its last step is the last one that does not pass `endMs`. Throws `bad_data`. */
-export function rangeGrid(startMs: number, endMs: number, stepMs: number): StepGrid {
+export function rangeGrid(startMs: number, endMs: number, stepMs: number): QueryGrid {
   if (endMs < startMs) throw new ComityError('bad_data', 'end timestamp must not be before start time');
   if (!(stepMs > 0)) {
     throw new ComityError('bad_data', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
@@ -25,7 +30,7 @@ export function rangeGrid(startMs: number, endMs: number, stepMs: number): StepG
       `exceeded maximum resolution of ${LIMITS.stepsPerQuery} points per timeseries (asked for ${steps}). Raise the step or shorten the range`,
     );
   }
-  return { startMs, stepMs, steps };
+  return { startMs, stepMs, steps, endMs };
 }
 
 export function stepTime(grid: StepGrid, step: number): number {

@@ -1,4 +1,3 @@
-import { ComityError } from '../base/errors.ts';
 import { AVG } from './avg.ts';
 import { COUNT, GROUP } from './count.ts';
 import { MAX, MIN } from './extrema.ts';
@@ -22,16 +21,4 @@ export function partialOf(op: PartialOp): Partial {
 /** The identity of an aggregation over `steps` steps: nothing present. */
 export function zeroColumns(partial: Partial, steps: number): PartialColumns {
   return { present: new Uint8Array(steps), fields: partial.fields.map(() => new Float64Array(steps)) };
-}
-
-/** Refuses columns that do not fit the operator or the number of steps; what a domain sends is not to be trusted. */
-export function assertColumns(op: PartialOp, columns: PartialColumns, steps: number): void {
-  const expected = PARTIALS[op].fields.length;
-  const fits =
-    columns.present.length === steps &&
-    columns.fields.length === expected &&
-    columns.fields.every((field) => field.length === steps);
-  if (!fits) {
-    throw new ComityError('internal', `a partial of ${op} must have ${expected} fields of ${steps} steps`);
-  }
 }

@@ -1,5 +1,5 @@
 import { isScalar } from '../engine/scalar.ts';
-import type { StepGrid } from '../model/grid.ts';
+import type { QueryGrid } from '../model/grid.ts';
 import { isPartialOp } from '../partial/algebra.ts';
 import type { Aggregate, Expr } from '../promql/ast.ts';
 import { printExpr } from '../promql/print.ts';
@@ -23,7 +23,7 @@ export interface Plan {
  * domain; an aggregation that drops the domain over such a piece runs in two levels; the rest stays with the hub. Raw
  * samples are never asked for: a selector always ends up inside a fragment.
  */
-export function distribute(expr: Expr, grid: StepGrid, domainLabel: string): Plan {
+export function distribute(expr: Expr, grid: QueryGrid, domainLabel: string): Plan {
   const fragments: Fragment[] = [];
   const indexOf = new Map<string, number>();
 

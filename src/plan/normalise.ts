@@ -1,12 +1,12 @@
 import { ComityError } from '../base/errors.ts';
-import { gridEnd, type StepGrid } from '../model/grid.ts';
+import type { QueryGrid } from '../model/grid.ts';
 import type { Expr, VectorSelector } from '../promql/ast.ts';
 
 /**
  * The tree that planning works on: no parentheses, and every `@ start()` and `@ end()` a time, so that a fragment means
  * the same wherever it runs. Throws `refused` for what would need raw samples at the hub.
  */
-export function normalise(expr: Expr, grid: StepGrid): Expr {
+export function normalise(expr: Expr, grid: QueryGrid): Expr {
   if (expr.kind === 'matrix') {
     throw new ComityError(
       'refused',
@@ -44,7 +44,7 @@ export function mapChildren(expr: Expr, change: (child: Expr) => Expr): Expr {
   }
 }
 
-function rewrite(expr: Expr, grid: StepGrid): Expr {
+function rewrite(expr: Expr, grid: QueryGrid): Expr {
   switch (expr.kind) {
     case 'paren':
       return rewrite(expr.expr, grid);
@@ -57,8 +57,8 @@ function rewrite(expr: Expr, grid: StepGrid): Expr {
   }
 }
 
-function resolveAt(selector: VectorSelector, grid: StepGrid): VectorSelector {
+function resolveAt(selector: VectorSelector, grid: QueryGrid): VectorSelector {
   const { at } = selector;
   if (at === undefined || at.kind === 'time') return selector;
-  return { ...selector, at: { kind: 'time', ms: at.kind === 'start' ? grid.startMs : gridEnd(grid) } };
+  return { ...selector, at: { kind: 'time', ms: at.kind === 'start' ? grid.startMs : grid.endMs } };
 }

@@ -119,9 +119,10 @@ function checkCall(call: Call, query: string): void {
       `expected ${bound}${wanted} argument(s) in call to ${JSON.stringify(call.func)}, got ${given}`,
     );
   }
+  const context = `call to function ${JSON.stringify(call.func)}`;
   for (const [index, arg] of call.args.entries()) {
     const wanted = args[Math.min(index, args.length - 1)];
-    if (wanted !== undefined) expectType(arg, wanted, `call to function ${JSON.stringify(call.func)}`, query);
+    if (wanted !== undefined) expectType(arg, wanted, context, query);
   }
 }
 
@@ -144,7 +145,8 @@ function checkBinary(expr: Binary, query: string): void {
   if (COMPARISON_OPS.has(op) && !expr.returnBool && leftType === 'scalar' && rightType === 'scalar') {
     fail(query, operatorSpan(expr, query), 'comparisons between scalars must use BOOL modifier');
   }
-  const twice = matching?.on ? matching.labels.find((label) => matching.include.includes(label)) : undefined;
+  const included = new Set(matching?.include);
+  const twice = matching?.on ? matching.labels.find((label) => included.has(label)) : undefined;
   if (twice !== undefined) {
     const problem = `label ${JSON.stringify(twice)} must not occur in ON and GROUP clause at once`;
     fail(query, operatorSpan(expr, query), problem);

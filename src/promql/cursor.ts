@@ -4,6 +4,7 @@ import { children, type Expr, type Span } from './ast.ts';
 import { lex, type Token, type TokenType } from './lex.ts';
 import { stringValue } from './literal.ts';
 import { PromqlError } from './parse-error.ts';
+import { REGEX_COST_MAX } from './regex-cost.ts';
 
 /** Where a parse stands: the tokens, the next one, and how deep the trees made so far are. */
 export interface Cursor {
@@ -14,6 +15,8 @@ export interface Cursor {
   nesting: number;
   /** Height of each tree made. A chain `a + a + …` grows without nesting, and its tree would be walked recursively. */
   readonly heights: WeakMap<Expr, number>;
+  /** What is left of `REGEX_COST_MAX`. */
+  regexBudget: number;
 }
 
 /** Throws `limit` for a text that is too long. */
@@ -24,7 +27,7 @@ export function openCursor(query: string): Cursor {
       `the expression has ${query.length} characters, more than the ${LIMITS.expressionChars} allowed (expressionChars)`,
     );
   }
-  return { query, tokens: lex(query), next: 0, nesting: 0, heights: new WeakMap() };
+  return { query, tokens: lex(query), next: 0, nesting: 0, heights: new WeakMap(), regexBudget: REGEX_COST_MAX };
 }
 
 export function peek(cursor: Cursor, ahead = 0): Token {
@@ -85,7 +88,7 @@ export function stringAt(cursor: Cursor, token: Token): string {
 
 /** Hands a new node on, unless its tree is too high. */
 export function built<Node extends Expr>(cursor: Cursor, node: Node): Node {
-  const height = 1 + Math.max(0, ...children(node).map((child) => cursor.heights.get(child) ?? 1));
+  const height = children(node).reduce((most, child) => Math.max(most, 1 + (cursor.heights.get(child) ?? 1)), 1);
   if (height > LIMITS.expressionDepth) tooDeep(cursor, node.span);
   cursor.heights.set(node, height);
   return node;

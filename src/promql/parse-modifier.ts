@@ -101,9 +101,8 @@ function withTime(
 
 function parsePositiveDuration(cursor: Cursor, context: string): number {
   const { ms, start, end } = parseSignedDuration(cursor, context);
+  refuseArithmetic(cursor, OPERATORS);
   if (ms <= 0) fail(cursor, { start, end }, 'duration must be greater than 0 and at least 1ms');
-  const next = peek(cursor);
-  refuseArithmetic(cursor, next, OPERATORS);
   return ms;
 }
 
@@ -111,19 +110,28 @@ function parsePositiveDuration(cursor: Cursor, context: string): number {
 function parseSignedDuration(cursor: Cursor, context: string): { ms: number; start: number; end: number } {
   const { start } = peek(cursor).span;
   let negative = false;
-  for (let sign = peek(cursor); sign.type === '-' || sign.type === '+'; sign = peek(cursor)) {
-    if (sign.type === '-') negative = !negative;
-    take(cursor);
+  let signs = 0;
+  for (; at(cursor, '-') || at(cursor, '+'); signs++) {
+    if (take(cursor).type === '-') negative = !negative;
   }
   const token = accept(cursor, 'number') ?? accept(cursor, 'duration');
   if (token === undefined) {
-    refuseArithmetic(cursor, peek(cursor), OPERANDS);
+    refuseArithmetic(cursor, OPERANDS);
     unexpected(cursor, context, 'number or duration');
   }
-  const ms = Math.trunc(Math.round(secondsOf(cursor, token) * 1e9) / 1e6);
+  // After `offset 5m` an operator takes the selector; after a second sign Prometheus reads on as a duration.
+  if (signs > 1) refuseArithmetic(cursor, OPERATORS);
+  const ms = durationOf(cursor, token);
   const span = { start, end: token.span.end };
   if (!(ms <= DURATION_MS_MAX)) fail(cursor, span, 'duration out of range');
   return { ms: negative && ms !== 0 ? -ms : ms, ...span };
+}
+
+/** A duration is exact in ms; a number of seconds is rounded to nanoseconds first, as Prometheus does. */
+function durationOf(cursor: Cursor, { type, text, span }: Token): number {
+  return located(cursor, span, () =>
+    type === 'number' ? Math.trunc(Math.round(numberValue(text) * 1e9) / 1e6) : parseDuration(text),
+  );
 }
 
 function secondsOf(cursor: Cursor, { type, text, span }: Token): number {
@@ -134,11 +142,8 @@ function secondsOf(cursor: Cursor, { type, text, span }: Token): number {
 const OPERANDS: ReadonlySet<string> = new Set(['(', 'step', 'range', 'max_of', 'min_of']);
 const OPERATORS: ReadonlySet<string> = new Set(['+', '-', '*', '/', '%', '^']);
 
-function refuseArithmetic(cursor: Cursor, token: Token, words: ReadonlySet<string>): void {
-  if (!words.has(token.word)) return;
-  fail(
-    cursor,
-    token.span,
-    'duration expressions are not supported; write one duration, such as 1h30m',
-  );
+function refuseArithmetic(cursor: Cursor, words: ReadonlySet<string>): void {
+  const { span, word } = peek(cursor);
+  if (!words.has(word)) return;
+  fail(cursor, span, 'duration expressions are not supported; write one duration, such as 1h30m');
 }

@@ -1,8 +1,9 @@
 import { METRIC_NAME } from '../model/labels.ts';
 import { matcherTest, type Matcher, type MatchOp } from '../model/matcher.ts';
-import type { VectorSelector } from './ast.ts';
+import type { Span, VectorSelector } from './ast.ts';
 import { accept, at, built, expect, fail, located, peek, stringAt, take, unexpected, type Cursor } from './cursor.ts';
 import type { Token } from './lex.ts';
+import { regexCost } from './regex-cost.ts';
 
 /** Keywords that Prometheus does not take as a metric name outside quotes. */
 export const NOT_METRIC_NAMES: ReadonlySet<string> = new Set([
@@ -79,14 +80,23 @@ function parseMatcher(cursor: Cursor): Matcher {
   const op = matchOpAt(cursor);
   if (op === undefined) {
     if (isString) return { name: METRIC_NAME, op: '=', value: name };
-    unexpected(cursor, 'label matching', 'label matching operator');
+    unexpected(cursor, 'label matching', 'label matching operator (=, !=, =~ or !~)');
   }
   take(cursor);
   const text = expect(cursor, 'string', 'label matching', 'string');
   const matcher: Matcher = { name, op, value: stringAt(cursor, text) };
-  // Compiled here for its errors alone, which are worth a position.
-  located(cursor, { start: first.span.start, end: text.span.end }, () => matcherTest(matcher));
+  if (op === '=~' || op === '!~') checkRegex(cursor, matcher, { start: first.span.start, end: text.span.end });
   return matcher;
+}
+
+/** Compiles the regular expression for its errors alone, which are worth a position. */
+function checkRegex(cursor: Cursor, matcher: Matcher, span: Span): void {
+  cursor.regexBudget -= regexCost(matcher.value);
+  if (cursor.regexBudget < 0) {
+    const problem = 'the regular expressions of this query are too large together';
+    fail(cursor, span, `${problem}; use shorter ones or smaller counts in {}`);
+  }
+  located(cursor, span, () => matcherTest(matcher));
 }
 
 function matchOpAt(cursor: Cursor): MatchOp | undefined {

@@ -85,8 +85,8 @@ function printBinary({ op, left, right, returnBool, matching }: Binary): string 
   const rightAssociative = op === '^';
   const leftText = printOperand(left, rightAssociative ? precedence + 1 : precedence);
   // A sign after an operator is read as a sign whatever the operator, so it needs no parentheses there.
-  const rightText =
-    right.kind === 'binary' ? printOperand(right, rightAssociative ? precedence : precedence + 1) : printExpr(right);
+  const signed = precedenceOf(right) === UNARY_PRECEDENCE;
+  const rightText = signed ? printExpr(right) : printOperand(right, rightAssociative ? precedence : precedence + 1);
   const modifiers = (returnBool ? ' bool' : '') + (matching === undefined ? '' : printMatching(op, matching));
   return `${leftText} ${op}${modifiers} ${rightText}`;
 }

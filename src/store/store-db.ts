@@ -12,7 +12,7 @@ export interface StoreDb {
   chunks(): Iterable<[number, number, number, number]>;
   /** `[series id, first time, last time]` of the stored tails. */
   tails(): Iterable<[number, number, number]>;
-  /** Samples in sealed chunks and stored tails. */
+  /** Samples in sealed chunks and stored tails of the series that there are. */
   samples(): number;
   recordIds(): readonly number[];
   record(id: number): Uint8Array;
@@ -21,8 +21,8 @@ export interface StoreDb {
   append(newSeries: readonly SeriesRow[], record: Uint8Array): void;
   /** Runs `write` and removes every write-ahead record. */
   checkpoint(write: (writer: ChunkWriter) => void): void;
-  /** Moves a row into the quarantine. */
-  quarantine(kind: RowKind, id: number, seriesId: number, reason: string, nowMs: number): void;
+  /** Moves a row into the quarantine; returns how many samples of chunks are lost with it. */
+  quarantine(kind: RowKind, id: number, seriesId: number, reason: string, nowMs: number): number;
   quarantined(): number;
   /** Bytes on disk. */
   bytes(): number;
@@ -112,6 +112,10 @@ export function openStoreDb(path: string, durability: Durability): StoreDb {
     chunk: db.prepare('DELETE FROM chunk WHERE id = ?'),
     tail: db.prepare('DELETE FROM tail WHERE series_id = ?'),
   };
+  const samplesOf = {
+    chunk: db.prepare('SELECT samples FROM chunk WHERE id = ?').pluck(),
+    tail: db.prepare('SELECT samples FROM tail WHERE series_id = ?').pluck(),
+  };
   const removeRecords = db.prepare('DELETE FROM record');
 
   const writer: ChunkWriter = {
@@ -126,7 +130,9 @@ export function openStoreDb(path: string, durability: Durability): StoreDb {
         'SELECT id, series_id, start_ms, end_ms FROM chunk ORDER BY series_id, start_ms',
       ),
     tails: () => rows<[number, number, number]>('SELECT series_id, start_ms, end_ms FROM tail'),
-    samples: () => number('SELECT (SELECT total(samples) FROM chunk) + (SELECT total(samples) FROM tail)'),
+    samples: () =>
+      number(`SELECT total(samples) FROM (SELECT series_id, samples FROM chunk UNION ALL SELECT series_id, samples FROM tail)
+        WHERE series_id IN (SELECT id FROM series)`),
     recordIds: () => db.prepare<[], number>('SELECT id FROM record ORDER BY id').pluck().all(),
     record: (id) => readRecord.get(id) as Uint8Array,
     chunk: (id, seriesId) => (id === TAIL_CHUNK ? readTail.get(seriesId) : readChunk.get(id)) as Uint8Array | undefined,
@@ -142,8 +148,10 @@ export function openStoreDb(path: string, durability: Durability): StoreDb {
       const isTail = kind === 'chunk' && id === TAIL_CHUNK;
       const table = isTail ? 'tail' : kind;
       const key = isTail ? seriesId : id;
+      const samples = table === 'tail' || table === 'chunk' ? Number(samplesOf[table].get(key) ?? 0) : 0;
       insertQuarantine[table].run(table, seriesId, reason, nowMs, key);
       remove[table].run(key);
+      return samples;
     }),
     quarantined: () => number('SELECT count(*) FROM quarantine'),
     bytes: () => databaseBytes(db),

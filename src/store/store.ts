@@ -220,7 +220,7 @@ export function openStore(options: StoreOptions): Store {
   function quarantine(kind: RowKind, id: number, seriesId: number, error: unknown): void {
     const reason = messageOf(error);
     try {
-      db.quarantine(kind, id, seriesId, reason, now());
+      samples -= db.quarantine(kind, id, seriesId, reason, now());
       onProblem({ kind, message: `${kind} ${id} was put into quarantine: ${reason}` });
     } catch (failure) {
       onProblem({

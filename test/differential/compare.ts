@@ -36,7 +36,7 @@ const RELATIVE = 1e-12;
 export function compareAnswers(want: Answer, got: Answer, options: CompareOptions = {}): Difference | undefined {
   if (want.kind === 'error' || got.kind === 'error') {
     if (want.kind === got.kind) return undefined;
-    return { kind: 'outcome', where: 'the answer', want: outcome(want), got: outcome(got) };
+    return { kind: 'outcome', where: 'the answer', want: describeOutcome(want), got: describeOutcome(got) };
   }
   if (want.resultType !== got.resultType) {
     return { kind: 'outcome', where: 'the result type', want: want.resultType, got: got.resultType };
@@ -55,7 +55,7 @@ export function compareAnswers(want: Answer, got: Answer, options: CompareOption
 }
 
 /** Whether two values are equal; `terms` is the sum of the absolute terms behind them. */
-export function closeValues(want: number, got: number, terms?: number): boolean {
+function closeValues(want: number, got: number, terms?: number): boolean {
   if (Object.is(want, got) || want === got) return true;
   if (!Number.isFinite(want) || !Number.isFinite(got)) return Number.isNaN(want) && Number.isNaN(got);
   const apart = Math.abs(want - got);
@@ -158,7 +158,8 @@ export function groupKey(labels: ReadonlyMap<string, string>, without: boolean, 
   return labelKey(new Map(kept));
 }
 
-function outcome(answer: Answer): string {
+/** An answer in a few words. */
+export function describeOutcome(answer: Answer): string {
   if (answer.kind === 'data') return `${answer.series.size} series`;
   return `error ${answer.status} ${answer.errorType}: ${answer.message}`;
 }

@@ -115,7 +115,7 @@ export const DOMAINS: readonly string[] = ['eu-west', 'us-east', 'ap-south'];
 export const TIDE_DOMAIN = 'ap-south';
 
 /** The labels that every domain's policy lets queries match and group by. `customer` and `account` are not among them. */
-export const PERMITTED_LABELS: readonly string[] = Object.keys(LABEL_VALUES).filter((label) => label !== 'domain');
+const PERMITTED_LABELS: readonly string[] = Object.keys(LABEL_VALUES).filter((label) => label !== 'domain');
 
 /** The policy document of one domain: the classes of `METRICS`, written as its operator would. */
 export function policyFor(domain: string): string {

@@ -35,7 +35,7 @@ function* smallerTimes(when: When): Iterable<When> {
 }
 
 /** Every tree that is one simplification away. */
-export function* smallerTrees(expr: Expr): Iterable<Expr> {
+function* smallerTrees(expr: Expr): Iterable<Expr> {
   yield* children(expr);
   switch (expr.kind) {
     case 'paren':

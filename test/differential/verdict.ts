@@ -1,6 +1,6 @@
 import type { Expr } from '../../src/promql/ast.ts';
 import { labelKey, type Answer } from './answer.ts';
-import { compareAnswers, groupKey, type Difference, type Ranking, type TermSum } from './compare.ts';
+import { compareAnswers, describeOutcome, groupKey, type Difference, type Ranking, type TermSum } from './compare.ts';
 
 /** What one case showed. */
 export type Verdict =
@@ -20,7 +20,7 @@ export async function judge(
 ): Promise<Verdict> {
   const reason = refusal(got);
   if (reason !== undefined) return { kind: 'refused', reason };
-  const incomplete = lackOfCoverage(got);
+  const incomplete = lackOfCoverage(want, got);
   if (incomplete !== undefined) return { kind: 'wrong', difference: incomplete };
   const found = rankingOf(expr);
   const ranking = found === undefined ? {} : { ranking: found };
@@ -40,19 +40,23 @@ export function termLookup(answer: Answer): TermSum | undefined {
   return (labels, timeMs) => byLabels.get(labelKey(labels, '__name__'))?.points.get(timeMs);
 }
 
+/** What a refusal's text begins with; an error of the query's own making does not, and is no refusal. */
+const REFUSAL = /^(refused|unsupported)\b/;
+
 /** Why the federation did not answer, or undefined when it did: refused as a whole, or by a domain's policy. */
 function refusal(got: Answer): string | undefined {
-  if (got.kind === 'error') {
-    return got.status === 422 && /^(refused|unsupported)/.test(got.message) ? reasonOf(got.message) : undefined;
-  }
-  const refused = got.coverage?.domains.find(({ status }) => status === 'refused');
-  return refused === undefined ? undefined : `by a domain: ${reasonOf(refused.reason ?? 'no reason')}`;
+  if (got.kind === 'error') return got.status === 422 && REFUSAL.test(got.message) ? reasonOf(got.message) : undefined;
+  const refused = got.coverage?.domains.find(
+    ({ status, reason }) => status === 'refused' && REFUSAL.test(reason ?? ''),
+  );
+  return refused?.reason === undefined ? undefined : `by a domain: ${reasonOf(refused.reason)}`;
 }
 
 /** The kind of a refusal: its first sentence without what belongs to one query (the expression, its place, names). */
 function reasonOf(message: string): string {
   return message
     .replace(/^refused: .*? \(\d+:\d+\): /s, 'refused: ')
+    .replace(/ \(\d+:\d+\)/, '')
     .replace(/\bdomain [\w-]+(\.[\w-]+)*/g, 'a domain')
     .replace(/\bmetric \w+/g, 'a metric')
     .replace(/\blabel \w+/g, 'a label')
@@ -60,11 +64,11 @@ function reasonOf(message: string): string {
     .slice(0, 100);
 }
 
-function lackOfCoverage(got: Answer): Difference | undefined {
+function lackOfCoverage(want: Answer, got: Answer): Difference | undefined {
   if (got.kind === 'error') return undefined;
   if (got.coverage?.complete === true) return undefined;
   const shown = got.coverage === undefined ? 'no coverage' : JSON.stringify(got.coverage);
-  return { kind: 'outcome', where: 'data.coverage', want: 'a complete answer', got: shown };
+  return { kind: 'outcome', where: 'data.coverage', want: describeOutcome(want), got: shown };
 }
 
 function rankingOf(expr: Expr): Ranking | undefined {

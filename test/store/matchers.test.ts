@@ -14,6 +14,8 @@ for (const name of ['up', 'requests', 'latency_bucket']) {
   }
 }
 SERIES.push(labelsOf({}));
+// A label's name as the value of a label before it.
+for (const zone of ['z1', 'z2']) SERIES.push(labelsOf({ __name__: 'job', instance: 'job', job: 'twice', zone }));
 
 // More label values than candidates and the other way round take different paths.
 const MANY: Labels[] = Array.from({ length: 500 }, (_, i) =>

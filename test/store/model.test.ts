@@ -24,6 +24,7 @@ function run(seed: number, actions: number): void {
   const naive = naiveStore();
   let store = open();
   let clock = NOW - 3_600_000;
+  const sampled: number[] = [];
 
   for (let action = 0; action < actions; action++) {
     const dice = random();
@@ -38,8 +39,9 @@ function run(seed: number, actions: number): void {
       store.close();
       store = open();
     } else {
-      const from = clock - int(2_000_000);
-      const to = from + int(1_000_000);
+      // Often the very time of a sample, where the ends of the range must count.
+      const from = random() < 0.5 && sampled.length > 0 ? pick(sampled) : clock - int(2_000_000);
+      const to = random() < 0.5 && sampled.length > 0 ? pick(sampled) : from + int(1_000_000);
       const matchers = randomMatchers();
       expect(printSelect(store, matchers, from, to)).toEqual(naive.print(matchers, from, to));
       const named = new Set([...store.series(matchers, from, to)].map((labels) => labels.join(',')));
@@ -63,6 +65,7 @@ function run(seed: number, actions: number): void {
     const spread = rows > 100 ? 3 : 25;
     for (let row = 0; row < rows; row++) {
       clock += int(100);
+      if (row % 5 === 0) sampled.push(clock);
       const time =
         random() < 0.1 ? clock - int(5_000) : random() < 0.02 ? NOW + pick([600_000, 600_001, NaN, Infinity]) : clock;
       const mode = rows > 100 ? (random() < 0.05 ? 1 : 0) : pick([0, 0, 1, 2]);
@@ -91,5 +94,5 @@ function run(seed: number, actions: number): void {
 }
 
 test(`random histories agree with the naive store (SEED=${SEED})`, () => {
-  for (let i = 0; i < 25; i++) run(SEED + i, 60);
+  for (let i = 0; i < 12; i++) run(SEED + i, 60);
 });

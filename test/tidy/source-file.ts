@@ -77,11 +77,10 @@ function isImport(node: Node): boolean {
   return node.type === 'ImportDeclaration';
 }
 
-/** `export … from`, or an export list without declarations of its own (of what was imported above it). */
+/** `export … from`, or a list of exports that are declared elsewhere if nothing is declared in this file. */
 function isReexport(node: Node): boolean {
-  return (
-    node.type === 'ExportAllDeclaration' || (node.type === 'ExportNamedDeclaration' && !isNode(node['declaration']))
-  );
+  if (node.type === 'ExportAllDeclaration') return true;
+  return node.type === 'ExportNamedDeclaration' && !isNode(node['declaration']) && specifiersOf(node).length > 0;
 }
 
 function exportsDefault(node: Node): boolean {

@@ -35,7 +35,6 @@ function errorOf(run: () => unknown): string {
   return 'no error';
 }
 
-/** Asserts that both formats give the same value of a point's field. */
 describe('a number point reads the same from protobuf and JSON', () => {
   test.each<[field: string, sent: unknown, want: unknown]>([
     ['asInt', '9223372036854775807', 9223372036854775807n],
@@ -132,27 +131,23 @@ test('unknown protobuf fields are skipped, the last of a oneof wins, split messa
   ]);
 });
 
-test('counts are read packed and one by one', () => {
-  const packed = metricsProtobuf(metricsRequest([], [{ histogram: { dataPoints: [{ bucketCounts: [3] }] } }]));
-  const hex = Buffer.from(packed).toString('hex');
-  // A list of one fixed64: `32 08` is tag 6 with length 8, `31` is tag 6 with a single value.
-  const single = Buffer.from(hex.replace('32080300000000000000', '310300000000000000'), 'hex');
-  expect(single.length).toBe(packed.length - 1);
-  const lengths = Buffer.from(single);
-  for (let at = 1; at < lengths.indexOf(0x31); at += 2) lengths[at]! -= 1;
-  for (const body of [packed, lengths]) {
-    const decoded = decodeMetricsRequest(body, 'protobuf');
-    expect(decoded.resourceMetrics[0]?.scopeMetrics[0]?.metrics[0]?.histogram?.dataPoints[0]?.bucketCounts).toEqual([
-      3,
-    ]);
-  }
+test.each([
+  ['packed', [0x32, 16, 3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0]],
+  ['one by one', [0x31, 3, 0, 0, 0, 0, 0, 0, 0, 0x31, 4, 0, 0, 0, 0, 0, 0, 0]],
+])('counts are read %s', (_how, counts) => {
+  let bytes = counts;
+  // From the outside in: resource_metrics, scope_metrics, metrics, histogram, data_points.
+  for (const tag of [0x0a, 0x4a, 0x12, 0x12, 0x0a]) bytes = [tag, bytes.length, ...bytes];
+  const decoded = decodeMetricsRequest(Uint8Array.from(bytes), 'protobuf');
+  const point = decoded.resourceMetrics[0]?.scopeMetrics[0]?.metrics[0]?.histogram?.dataPoints[0];
+  expect(point?.bucketCounts).toEqual([3, 4]);
 });
 
 describe('malformed JSON names its place', () => {
   const at = 'resourceMetrics[0].scopeMetrics[0].metrics[0].gauge.dataPoints[0]';
   test.each<[body: unknown, want: string | RegExp]>([
     ['', /^bad_data: malformed JSON: /],
-    ['{"resourceMetrics":[}', /^bad_data: malformed JSON: .*position 20/],
+    ['{"resourceMetrics":[}', /^bad_data: malformed JSON: Unexpected token '}'/],
     ['[]', 'bad_data: the body must be an object, not an array'],
     ['null', 'bad_data: the body must be an object, not null'],
     [{ resourceMetrics: {} }, 'bad_data: resourceMetrics must be an array, not object'],
@@ -199,8 +194,11 @@ describe('malformed JSON names its place', () => {
 
 describe('malformed protobuf names its byte', () => {
   test.each<[bytes: number[], want: RegExp]>([
-    [[0x0a, 0x05], /at byte 2: a length of 5 bytes passes the end/],
-    [[0x0a, 0x04, 0x12, 0x02, 0x12, 0x05], /at byte 6 in resourceMetrics\[0\].scopeMetrics\[0\]: a length of 5/],
+    [[0x0a, 0x05], /at byte 2 in resourceMetrics\[0\]: a length of 5 bytes passes the end/],
+    [
+      [0x0a, 0x04, 0x12, 0x02, 0x12, 0x05],
+      /at byte 6 in resourceMetrics\[0\].scopeMetrics\[0\].metrics\[0\]: a length of 5/,
+    ],
     [[0x08, 0x01], /at byte 1: field resourceMetrics has wire type 0 instead of 2/],
     [[0x0b], /at byte 1: field resourceMetrics has wire type 3/],
     [[0x0a, 0x02, 0x0d, 0x00], /resourceMetrics\[0\]: field ResourceMetrics.resource has wire type 5 instead of 2/],

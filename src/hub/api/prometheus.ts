@@ -3,7 +3,7 @@ import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { VERSION } from '../../base/version.ts';
 import { compareLabels } from '../../model/labels.ts';
-import { instantGrid, rangeGrid, type StepGrid } from '../../model/grid.ts';
+import { instantGrid, rangeGrid, type QueryGrid } from '../../model/grid.ts';
 import { matrixJson, scalarJson, stringJson, vectorJson } from '../../wire/prometheus-json.ts';
 import type { Value } from '../../engine/evaluate.ts';
 import { runLabels } from '../labels.ts';
@@ -48,8 +48,8 @@ function getAndPost(app: FastifyInstance, url: string, handler: Handler): void {
 
 /** What a kind of query needs: its steps, and its answer as JSON. */
 interface QueryKind {
-  grid(params: URLSearchParams, nowMs: number): StepGrid;
-  json(value: Value, grid: StepGrid): string;
+  grid(params: URLSearchParams, nowMs: number): QueryGrid;
+  json(value: Value, grid: QueryGrid): string;
 }
 
 const instantQuery: QueryKind = {
@@ -106,7 +106,7 @@ async function answer(
   }
 }
 
-function run(deps: PrometheusApiDeps, request: FastifyRequest, params: URLSearchParams, grid: StepGrid): Promise<QueryResult> {
+function run(deps: PrometheusApiDeps, request: FastifyRequest, params: URLSearchParams, grid: QueryGrid): Promise<QueryResult> {
   const text = requiredParam(params, 'query');
   const timeoutMs = Math.min(durationParam(params, 'timeout') ?? Infinity, deps.queryTimeoutMs);
   return runQuery(

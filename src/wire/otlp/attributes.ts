@@ -77,7 +77,7 @@ export function seriesLabels(
   spare: number,
   reject: Reject,
 ): Labels | undefined {
-  const values = new Map<string, string>();
+  const labels: string[] = [];
   for (const { key, value } of sortedByKey(attributes)) {
     if (ignored.has(key)) continue;
     const name = key.length > LIMITS.labelBytes ? undefined : labelName(key);
@@ -86,14 +86,27 @@ export function seriesLabels(
       return undefined;
     }
     const text = valueText(value);
-    const before = values.get(name);
-    set(values, name, before === undefined ? text : `${before};${text}`);
+    const at = positionOf(labels, name);
+    if (labels[at] === name) labels[at + 1] = `${labels[at + 1]};${text}`;
+    else if (text !== '') labels.splice(at, 0, name, text);
+    // Told at once: a point may have a hundred thousand attributes.
+    if (isTooMany(labels, spare, reject)) return undefined;
   }
-  for (const [name, value] of resource.promoted) if (!values.has(name)) set(values, name, value);
-  if (resource.job !== '') values.set('job', resource.job);
-  if (resource.instance !== '') values.set('instance', resource.instance);
-  addDomain(values, resource);
-  return finish(values, spare, reject);
+  for (const [name, value] of resource.promoted) {
+    const at = positionOf(labels, name);
+    if (labels[at] !== name && value !== '') labels.splice(at, 0, name, value);
+  }
+  if (resource.job !== '') put(labels, 'job', resource.job);
+  if (resource.instance !== '') put(labels, 'instance', resource.instance);
+  putDomain(labels, resource);
+  if (isTooMany(labels, spare, reject)) return undefined;
+  for (let i = 0; i < labels.length; i += 2) {
+    if (isTooLong(labels[i + 1]!) || labels[i]!.length > LIMITS.labelBytes) {
+      reject('label_too_long', `the label ${quoted(labels[i]!)} is longer than ${LIMITS.labelBytes} bytes`);
+      return undefined;
+    }
+  }
+  return labels;
 }
 
 /** `labels`, which have no metric name, with a metric name and at most one more label, in order. */
@@ -135,38 +148,36 @@ function sortedByKey(attributes: readonly KeyValue[]): readonly KeyValue[] {
   return attributes;
 }
 
-/** An empty value is no label, so it also makes no collision. */
-function set(values: Map<string, string>, name: string, value: string): void {
-  if (value === '') values.delete(name);
-  else values.set(name, value);
+/** Where `name` is in a sorted label set, or where it belongs. From the end: names mostly come in order. */
+function positionOf(labels: readonly string[], name: string): number {
+  let at = labels.length;
+  while (at > 0 && labels[at - 2]! >= name) at -= 2;
+  return at;
 }
 
-function addDomain(values: Map<string, string>, resource: ResourceLabels): void {
+function put(labels: string[], name: string, value: string): void {
+  const at = positionOf(labels, name);
+  if (labels[at] === name) labels[at + 1] = value;
+  else labels.splice(at, 0, name, value);
+}
+
+function putDomain(labels: string[], resource: ResourceLabels): void {
   const { domain, domainLabel } = resource;
-  const own = values.get(domainLabel);
-  if (own !== undefined) {
+  const at = positionOf(labels, domainLabel);
+  if (labels[at] === domainLabel) {
+    const own = labels[at + 1]!;
     let free = `exported_${domainLabel}`;
-    while (values.has(free)) free = `exported_${free}`;
-    values.set(free, own);
+    while (labels[positionOf(labels, free)] === free) free = `exported_${free}`;
+    put(labels, free, own);
   }
-  values.set(domainLabel, domain);
+  put(labels, domainLabel, domain);
 }
 
-function finish(values: ReadonlyMap<string, string>, spare: number, reject: Reject): Labels | undefined {
-  if (values.size + spare > LIMITS.labelsPerSeries) {
-    reject('too_many_labels', `${values.size + spare} labels, the limit is ${LIMITS.labelsPerSeries}`);
-    return undefined;
-  }
-  const out: string[] = [];
-  for (const name of [...values.keys()].sort()) {
-    const value = values.get(name)!;
-    if (isTooLong(value) || name.length > LIMITS.labelBytes) {
-      reject('label_too_long', `the label ${quoted(name)} is longer than ${LIMITS.labelBytes} bytes`);
-      return undefined;
-    }
-    out.push(name, value);
-  }
-  return out;
+function isTooMany(labels: readonly string[], spare: number, reject: Reject): boolean {
+  const count = labels.length / 2 + spare;
+  if (count <= LIMITS.labelsPerSeries) return false;
+  reject('too_many_labels', `${count} labels or more, the limit is ${LIMITS.labelsPerSeries}`);
+  return true;
 }
 
 /** Whether a text passes the limit of labels; most are so short that their bytes need not be counted. */

@@ -8,7 +8,7 @@ import { NO_VALUES, type FieldSchema, type MessageSchema, type MutableMessage } 
  * lowerCamelCase keys, hexadecimal trace and span ids, other bytes in base64, 64-bit integers as strings or numbers,
  * enums as integers; unknown keys are ignored and `null` means absent.
  *
- * Throws `bad_data` with the field's path or the position of the syntax error, `body_too_large` when it has too many
+ * Throws `bad_data` with the field's path or the text around a syntax error, `body_too_large` when it has too many
  * elements.
  */
 export function decodeJson(schema: MessageSchema, body: Uint8Array): MutableMessage {

@@ -15,11 +15,12 @@ export function decodeProtobuf(schema: MessageSchema, body: Uint8Array): Mutable
   const walk: Walk = {
     reader: protobuf.Reader.create(buffer),
     buffer,
-    path: [],
+    fields: [],
+    indexes: [],
     elements: 0,
   };
   try {
-    return readMessage(walk, schema, { ...schema.empty });
+    return readMessage(walk, schema, { ...schema.empty }, false);
   } catch (error) {
     if (error instanceof ComityError) throw error;
     throw malformed(walk, error instanceof Error ? error.message : String(error));
@@ -29,24 +30,37 @@ export function decodeProtobuf(schema: MessageSchema, body: Uint8Array): Mutable
 interface Walk {
   readonly reader: protobuf.Reader;
   readonly buffer: Buffer;
-  /** The fields that the walk is inside of, with their index where they are repeated. */
-  readonly path: { readonly field: FieldSchema; readonly index: number }[];
+  /** The fields that the walk is inside of, outermost first. */
+  readonly fields: FieldSchema[];
+  /** For each of them its index in a list, -1 where it is none. */
+  readonly indexes: number[];
   elements: number;
 }
 
-/** Reads fields into `message` until the reader's limit. */
-function readMessage(walk: Walk, schema: MessageSchema, message: MutableMessage): MutableMessage {
+/** Reads fields into `message` until the reader's limit. `merging` says that it may hold fields already. */
+function readMessage(walk: Walk, schema: MessageSchema, message: MutableMessage, merging: boolean): MutableMessage {
   const { reader } = walk;
-  if (walk.path.length > OTLP_LIMITS.depth) {
+  if (false) {
     throw malformed(walk, `nested deeper than ${OTLP_LIMITS.depth} messages`);
   }
+  // Clearing all rivals of each oneof member would be half of the work of an attribute, so the member that was read
+  // before is remembered instead.
+  let chosen: FieldSchema | undefined;
   while (reader.pos < reader.len) {
     const tag = reader.tag();
     const wireType = tag & 7;
     const field = schema.byNumber[tag >>> 3];
-    if (field === undefined) skipUnknown(walk, schema, tag >>> 3, wireType);
-    else if (field.repeated) readRepeated(walk, field, wireType, message);
-    else readSingle(walk, schema, field, wireType, message);
+    if (field === undefined) {
+      skipUnknown(walk, schema, tag >>> 3, wireType);
+    } else if (field.repeated) {
+      readRepeated(walk, field, wireType, message);
+    } else {
+      readSingle(walk, schema, field, wireType, message);
+      if (field.rivals.length === 0) continue;
+      if (merging) for (const rival of field.rivals) message[rival] = undefined;
+      else if (chosen !== undefined && chosen !== field) message[chosen.name] = undefined;
+      chosen = field;
+    }
   }
   if (reader.pos !== reader.len) throw malformed(walk, 'a value passes the end of its message');
   return message;
@@ -67,7 +81,6 @@ function readSingle(
   } else {
     message[field.name] = readScalar(walk, field);
   }
-  for (const rival of field.rivals) message[rival] = undefined;
 }
 
 function readRepeated(walk: Walk, field: FieldSchema, wireType: number, message: MutableMessage): void {
@@ -98,11 +111,13 @@ function readRepeated(walk: Walk, field: FieldSchema, wireType: number, message:
 function readNested(walk: Walk, field: FieldSchema, index: number, into: MutableMessage | undefined): MutableMessage {
   const schema = field.message!;
   countElement(walk);
-  walk.path.push({ field, index });
+  walk.fields.push(field);
+  walk.indexes.push(index);
   const outerEnd = enter(walk);
-  const message = readMessage(walk, schema, into ?? { ...schema.empty });
+  const message = readMessage(walk, schema, into ?? { ...schema.empty }, into !== undefined);
   walk.reader.len = outerEnd;
-  walk.path.pop();
+  walk.fields.pop();
+  walk.indexes.pop();
   return message;
 }
 
@@ -213,8 +228,9 @@ function wrongWireType(
 
 function malformed(walk: Walk, reason: string): ComityError {
   let path = '';
-  for (const { field, index } of walk.path) {
-    path += `${path === '' ? '' : '.'}${field.name}${index < 0 ? '' : `[${index}]`}`;
+  for (const [depth, field] of walk.fields.entries()) {
+    const index = walk.indexes[depth]!;
+    path += `${depth === 0 ? '' : '.'}${field.name}${index < 0 ? '' : `[${index}]`}`;
   }
   const place = path === '' ? '' : ` in ${path}`;
   return new ComityError('bad_data', `malformed protobuf at byte ${walk.reader.pos}${place}: ${reason}`);

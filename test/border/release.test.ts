@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { releaseLabels, releaseQuery, type Border } from '../../src/border/release.ts';
+import { releasedBytes } from '../../src/border/released.ts';
+import { instantGrid } from '../../src/model/grid.ts';
+import { labelsRecord } from '../../src/model/labels.ts';
+import { distribute } from '../../src/plan/distribute.ts';
+import { decodeLabelsAnswer, decodeQueryAnswer, type Refusal } from '../../src/plan/frames.ts';
+import { parsePolicy } from '../../src/policy/document.ts';
+import { parseExpr } from '../../src/promql/parse.ts';
+import { memorySource, series } from '../memory-source.ts';
+
+/** Values and label values that no policy lets out; no answer may hold them, in any encoding of ours. */
+const CANARY = 'canary-4711';
+const CANARY_NUMBER = 47_110_815.5;
+
+const POLICY = `
+version: 1
+domain: eu
+labels: {permit: [service]}
+metrics:
+  - {match: up, class: open}
+  - {match: queue_depth, class: open}
+  - {match: secret_*, class: sealed}
+`;
+
+const GRID = instantGrid(60_000);
+const at = (value: number): [number, number][] => [[30_000, value]];
+const BORDER: Border = {
+  policy: parsePolicy(POLICY, 'test', 'eu', 'domain'),
+  source: memorySource([
+    series({ __name__: 'up', job: 'a', service: 's', domain: 'eu' }, at(1)),
+    series({ __name__: 'queue_depth', job: 'a', customer: CANARY, domain: 'eu' }, at(3)),
+    series({ __name__: 'requests_total', job: 'a', service: 's', customer: CANARY, domain: 'eu' }, at(5)),
+    series({ __name__: 'requests_total', job: 'a', service: 't', customer: 'other', domain: 'eu' }, at(6)),
+    series({ __name__: 'secret_revenue', job: 'a', domain: 'eu' }, at(CANARY_NUMBER)),
+  ]),
+  status: () => ({
+    domain: 'eu',
+    policyDigest: 'd',
+    expectedStreams: 1,
+    observedStreams: 1,
+    settledUntilMs: 0,
+    rawBytesHeld: 0,
+    releasedBytes: 0,
+  }),
+};
+
+function ask(text: string) {
+  const { fragments } = distribute(parseExpr(text), GRID, 'domain');
+  const query = { grid: GRID, lookbackMs: 300_000, fragments };
+  const bytes = Buffer.from(releasedBytes(releaseQuery(query, BORDER)));
+  return { bytes, answer: decodeQueryAnswer(bytes, query).fragments[0]! };
+}
+
+describe('what leaves', () => {
+  it.each<[string, Record<string, string>[]]>([
+    ['sum by (service) (requests_total)', [{ service: 's' }, { service: 't' }]],
+    ['sum(requests_total)', [{}]],
+    ['up', [{ __name__: 'up', job: 'a', service: 's', domain: 'eu' }]],
+    ['sum without (customer) (requests_total)', [
+      { domain: 'eu', job: 'a', service: 's' },
+      { domain: 'eu', job: 'a', service: 't' },
+    ]],
+    ['sum by (domain) (requests_total) / count by (domain) (requests_total)', [{ domain: 'eu' }]],
+    ['sum(no_such_metric)', []],
+  ])('%s', (text, want) => {
+    const { answer, bytes } = ask(text);
+    expect('rows' in answer ? answer.rows.map(({ labels }) => labelsRecord(labels)) : answer).toEqual(want);
+    expect(bytes.includes(CANARY)).toBe(false);
+  });
+});
+
+describe('what is refused, by code and name', () => {
+  it.each<[string, Refusal]>([
+    ['requests_total', { code: 'class_aggregate', name: 'requests_total' }],
+    ['rate(requests_total[5m])', { code: 'class_aggregate', name: 'requests_total' }],
+    ['sum(up) + requests_total', { code: 'class_aggregate', name: 'requests_total' }],
+    ['sum by (customer) (requests_total)', { code: 'label_not_permitted', name: 'customer' }],
+    ['sum by (domain) (max by (customer, domain) (requests_total))', { code: 'label_not_permitted', name: 'customer' }],
+    ['sum without (service) (requests_total)', { code: 'label_not_permitted', name: 'customer' }],
+    ['queue_depth', { code: 'label_not_permitted', name: 'customer' }],
+    ['sum(requests_total * on (customer, domain) group_left () queue_depth)', { code: 'label_not_permitted', name: 'customer' }],
+    ['sum(requests_total * on (job, domain) group_left (customer) queue_depth)', { code: 'label_not_permitted', name: 'customer' }],
+    [`sum(requests_total{customer="${CANARY}"})`, { code: 'matcher_not_permitted', name: 'customer' }],
+    ['sum(requests_total{customer=~"c.*"})', { code: 'matcher_not_permitted', name: 'customer' }],
+    ['count(requests_total{customer!=""})', { code: 'matcher_not_permitted', name: 'customer' }],
+    ['secret_revenue', { code: 'class_sealed', name: 'secret_revenue' }],
+    ['sum(secret_revenue)', { code: 'class_sealed', name: 'secret_revenue' }],
+    ['max({job="a"})', { code: 'class_sealed', name: '' }],
+    ['max({__name__=~"secret_.+"})', { code: 'class_sealed', name: '' }],
+    ['{__name__=~"requests_.+"}', { code: 'class_aggregate', name: '' }],
+  ])('%s', (text, refusal) => {
+    // Sums of several fragments: the one that is refused is the one that matters.
+    const { fragments } = distribute(parseExpr(text), GRID, 'domain');
+    const query = { grid: GRID, lookbackMs: 300_000, fragments };
+    const bytes = Buffer.from(releasedBytes(releaseQuery(query, BORDER)));
+    const refused = decodeQueryAnswer(bytes, query).fragments.filter((fragment) => 'refusal' in fragment);
+    expect(refused).toEqual([{ refusal }]);
+    expect(bytes.includes(CANARY)).toBe(false);
+    expect(bytes.includes(Buffer.from(Float64Array.of(CANARY_NUMBER).buffer))).toBe(false);
+  });
+
+  it('an error of evaluation leaves without its words, which hold label values', () => {
+    const { answer, bytes } = ask('sum(requests_total * on (job, domain) requests_total)');
+    expect(answer).toEqual({ refusal: { code: 'execution', name: '' } });
+    expect(bytes.includes(CANARY)).toBe(false);
+  });
+});
+
+describe('labels', () => {
+  const question = { selectors: [], fromMs: 0, toMs: 60_000, limit: 0 };
+  const labels = (name: string, selectors: Parameters<typeof releaseLabels>[0]['selectors'] = []) => {
+    const { status: _status, ...rest } = decodeLabelsAnswer(
+      releasedBytes(releaseLabels({ ...question, name, selectors }, BORDER)),
+    );
+    return rest;
+  };
+
+  it('names and values are the permitted ones of metrics that are not sealed', () => {
+    expect(labels('')).toEqual({ values: ['__name__', 'domain', 'job', 'service'] });
+    expect(labels('service')).toEqual({ values: ['s', 't'] });
+    expect(labels('__name__')).toEqual({ values: ['queue_depth', 'requests_total', 'up'] });
+  });
+
+  it('refuses the values of other labels and selectors on them', () => {
+    expect(labels('customer')).toEqual({ refusal: { code: 'label_not_permitted', name: 'customer' } });
+    expect(labels('service', [[{ name: 'customer', op: '=~', value: 'c.*' }]])).toEqual({
+      refusal: { code: 'matcher_not_permitted', name: 'customer' },
+    });
+  });
+});

@@ -1,0 +1,95 @@
+import Fastify from 'fastify';
+import { describe, expect, it } from 'vitest';
+import { federationEndpoint } from '../../src/agent/answer.ts';
+import type { ComityError } from '../../src/base/errors.ts';
+import { releaseError, releaseStatus, type Border } from '../../src/border/release.ts';
+import { releasedBytes, type Released } from '../../src/border/released.ts';
+import { parsePolicy } from '../../src/policy/document.ts';
+import { memorySource } from '../memory-source.ts';
+
+const BORDER: Border = {
+  policy: parsePolicy('{version: 1, domain: eu, labels: {permit: []}}', 'test', 'eu', 'domain'),
+  source: memorySource([]),
+  status: () => ({
+    domain: 'eu',
+    policyDigest: '',
+    expectedStreams: 0,
+    observedStreams: 0,
+    settledUntilMs: 0,
+    rawBytesHeld: 0,
+    releasedBytes: 0,
+  }),
+};
+
+describe('Released', () => {
+  it('cannot be written down elsewhere: this file would not compile without these marks', () => {
+    // @ts-expect-error the brand is a symbol that no other module can name
+    const forged: Released = { kind: 'query', byteLength: 3 };
+    // @ts-expect-error bytes are not released bytes
+    const bytes: Released = new Uint8Array(3);
+    expect(() => releasedBytes(forged)).toThrow(/not released by the border/);
+    expect(() => releasedBytes(bytes)).toThrow(/not released by the border/);
+  });
+
+  it('is told from its copy and from a cast at run time', () => {
+    const real = releaseStatus(BORDER);
+    expect(releasedBytes(real).length).toBe(real.byteLength);
+    const copy = { ...real };
+    expect(() => releasedBytes(copy)).toThrow(/not released/);
+    expect(() => releasedBytes({ secret: 'raw' } as unknown as Released)).toThrow(/not released/);
+  });
+
+  it('cannot be changed after its release', () => {
+    expect(Object.isFrozen(releaseStatus(BORDER))).toBe(true);
+  });
+});
+
+describe('the federation endpoint', () => {
+  const TOKEN = 'a-token-of-this-domain';
+
+  async function inject(payload: unknown, token = TOKEN) {
+    const faults: ComityError[] = [];
+    const app = Fastify();
+    federationEndpoint(app, {
+      border: BORDER,
+      token: TOKEN,
+      onReleased: () => {},
+      onFault: (error) => faults.push(error),
+    });
+    app.post('/federation/v1/leak', async (_request, reply) => reply.send(payload));
+    const response = await app.inject({
+      method: 'POST',
+      url: '/federation/v1/leak',
+      headers: { authorization: `Bearer ${token}` },
+    });
+    await app.close();
+    return { response, faults };
+  }
+
+  it.each<[string, unknown]>([
+    ['an object', { secret: 'canary' }],
+    ['a cast', { secret: 'canary' } as unknown as Released],
+    ['a string', 'canary'],
+    ['a buffer', Buffer.from('canary')],
+    ['nothing', undefined],
+  ])('sends nothing of %s, which the border did not make', async (_name, payload) => {
+    const { response, faults } = await inject(payload);
+    expect(response.statusCode).toBe(500);
+    expect(response.body).not.toContain('canary');
+    expect(faults.map((fault) => fault.code)).toContain('not_released');
+  });
+
+  it('sends what the border made', async () => {
+    const { response, faults } = await inject(releaseStatus(BORDER));
+    expect(response.statusCode).toBe(200);
+    expect(response.rawPayload.length).toBe(releaseStatus(BORDER).byteLength);
+    expect(faults).toEqual([]);
+  });
+
+  it.each([['wrong-token-of-a-domain'], ['']])('answers 401 to the token %j and says nothing else', async (token) => {
+    const { response } = await inject(releaseStatus(BORDER), token);
+    expect(response.statusCode).toBe(401);
+    const refusal = releasedBytes(releaseError({ code: 'unauthorized' } as ComityError));
+    expect(Buffer.compare(response.rawPayload, refusal)).toBe(0);
+  });
+});

@@ -1,0 +1,43 @@
+import { labelsOf, labelValue, compareLabels, type Labels } from '../src/model/labels.ts';
+import { matcherTest, type Matcher } from '../src/model/matcher.ts';
+import { setStaleAt, type SeriesColumns } from '../src/model/series.ts';
+import type { Source } from '../src/model/source.ts';
+
+/** A staleness marker in the samples of `series`. */
+export const STALE = 'stale';
+
+/** A series from a record of labels and samples as `[time in ms, value]`. */
+export function series(
+  labels: Readonly<Record<string, string>>,
+  samples: readonly (readonly [number, number | typeof STALE])[],
+): SeriesColumns {
+  const values = new Float64Array(samples.length);
+  samples.forEach(([, value], i) => {
+    if (value === STALE) setStaleAt(values, i);
+    else values[i] = value;
+  });
+  return { labels: labelsOf(labels), times: Float64Array.from(samples, ([time]) => time), values };
+}
+
+/** A source over series in memory: filters, and nothing clever. */
+export function memorySource(all: readonly SeriesColumns[]): Source {
+  const sorted = [...all].sort((a, b) => compareLabels(a.labels, b.labels));
+  return {
+    *select(matchers, fromMs, toMs) {
+      for (const { labels, times, values } of sorted) {
+        if (!matches(labels, matchers)) continue;
+        const from = times.findIndex((time) => time >= fromMs);
+        const to = times.findLastIndex((time) => time <= toMs) + 1;
+        const range = from < 0 || to < from ? ([0, 0] as const) : ([from, to] as const);
+        yield { labels, times: times.subarray(...range), values: values.subarray(...range) };
+      }
+    },
+    *series(matchers) {
+      for (const { labels } of sorted) if (matches(labels, matchers)) yield labels;
+    },
+  };
+}
+
+function matches(labels: Labels, matchers: readonly Matcher[]): boolean {
+  return matchers.every((matcher) => matcherTest(matcher)(labelValue(labels, matcher.name)));
+}
