@@ -43,7 +43,7 @@ const Status = Type.Object({
         reachable: Type.Boolean(),
         observed: Type.Number(),
         expected: Type.Number(),
-        bytesReleased: Type.Number(),
+        bytesReceived: Type.Number(),
         bytesRawHeld: Type.Number(),
       }),
     ),

@@ -39,7 +39,7 @@ export async function answerOnce(
   const status = await federationStatus(hubUrl);
   return {
     queries,
-    bytes: status.map((one) => ({ domain: one.domain, crossed: one.bytesReleased, rawHeld: one.bytesRawHeld })),
+    bytes: status.map((one) => ({ domain: one.domain, crossed: one.bytesReceived, rawHeld: one.bytesRawHeld })),
     hub: hubUrl,
     refused,
     secondsToFirstCompleteAnswer,

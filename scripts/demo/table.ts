@@ -125,11 +125,11 @@ function domainLines(snapshot: Snapshot, context: TableContext, paint: Paint): s
       jurisdiction,
       covered?.status ?? '-',
       covered === undefined ? '-' : `${covered.observed}/${covered.expected}`,
-      status === undefined ? '-' : bytesText(status.bytesReleased),
+      status === undefined ? '-' : bytesText(status.bytesReceived),
       status === undefined ? '-' : bytesText(status.bytesRawHeld),
       status === undefined || status.bytesRawHeld === 0
         ? '-'
-        : `${((100 * status.bytesReleased) / status.bytesRawHeld).toFixed(1)} %`,
+        : `${((100 * status.bytesReceived) / status.bytesRawHeld).toFixed(1)} %`,
       agent === undefined ? '' : agent.pid === undefined ? 'down' : `pid ${agent.pid}`,
     ]);
     lines.push(covered === undefined || covered.status === 'ok' ? line : paint('bad', line));

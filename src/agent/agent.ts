@@ -21,8 +21,11 @@ export interface Agent {
   close(): Promise<void>;
 }
 
-/** Streams are written down this often; a crash forgets no more than this of them, and no sample at all. */
+/** What is known of the streams is written down this often, and at once when a new one appears. */
 const SAVE_STREAMS_MS = 5_000;
+
+/** Bytes of a raw sample: a time and a value. */
+const SAMPLE_BYTES = 16;
 
 /** Starts the agent of one domain: store, streams, the listener for senders, the listener for hubs. */
 export async function startAgent(config: AgentConfig, log: Logger = pino({ level: 'silent' })): Promise<Agent> {
@@ -56,7 +59,9 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     stops.push(() => local.close());
     await otlpReceiver(local, {
       append: (batch) => store.append(batch),
-      onStreams: (signal, seen, nowMs) => streams.seen(signal, seen, nowMs),
+      onStreams(signal, seen, nowMs) {
+        if (streams.seen(signal, seen, nowMs)) streamsDb.save(streams.records());
+      },
       domain,
       domainLabel,
       now: Date.now,
@@ -77,7 +82,7 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
           expectedStreams: expected,
           observedStreams: observed,
           settledUntilMs,
-          rawBytesHeld: store.stats().bytes,
+          rawBytesHeld: store.stats().samples * SAMPLE_BYTES,
           releasedBytes: metrics.releasedBytes(),
         };
       },

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ComityError, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { releaseError, releaseLabels, releaseQuery, releaseStatus, type Border } from '../border/release.ts';
-import { releasedBytes, type Released, type ReleaseKind } from '../border/released.ts';
+import { openReleased, type Released, type ReleaseKind } from '../border/released.ts';
 import { decodeLabelsRequest, decodeQueryRequest } from '../plan/frames.ts';
 
 export interface FederationDeps {
@@ -40,10 +40,10 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
   );
   app.addHook('onRequest', async (request) => authorise(request));
   const serialise = (payload: unknown): Buffer => {
-    const released = payload as Released;
-    const bytes = Buffer.from(releasedBytes(released));
-    cleared.set(bytes, released.kind);
-    return bytes;
+    const { kind, bytes } = openReleased(payload);
+    const copy = Buffer.from(bytes);
+    cleared.set(copy, kind);
+    return copy;
   };
   // Fastify serialises to buffers as well, only its types say string.
   app.setReplySerializer(serialise as unknown as (payload: unknown) => string);

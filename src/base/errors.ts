@@ -10,6 +10,7 @@ export const ERRORS = {
   body_too_large: { status: 413, errorType: 'bad_data', retryable: false },
   unsupported_media_type: { status: 415, errorType: 'bad_data', retryable: false },
   execution: { status: 422, errorType: 'execution', retryable: false },
+  undecided: { status: 422, errorType: 'execution', retryable: false },
   refused: { status: 422, errorType: 'execution', retryable: false },
   unsupported: { status: 422, errorType: 'execution', retryable: false },
   limit: { status: 422, errorType: 'execution', retryable: false },

@@ -3,7 +3,6 @@ import Database from 'better-sqlite3';
 import { ComityError } from './errors.ts';
 
 export type SqliteDatabase = Database.Database;
-export type SqliteStatement = Database.Statement<unknown[]>;
 
 /**
  * What a commit survives: `process` the end of this process (kill -9 included), `fsync` the end of the machine as well,

@@ -74,7 +74,7 @@ function answerFragment(fragment: Fragment, query: FragmentQuery, border: Border
   const { policy, source } = border;
   const refusal = checkFragment(fragment, policy, (selector) => metricNames(source, selector.matchers));
   if (refusal !== undefined) return { refusal };
-  const ctx = { ...query, source, merged: [], usage: startUsage() };
+  const ctx = { ...query, source, merged: [], usage: startUsage(), scope: 'part' } as const;
   try {
     const rows = fragmentRows(fragment, ctx);
     for (const row of rows) {
@@ -96,10 +96,15 @@ function fragmentRows(fragment: Fragment, ctx: EvalContext): readonly ColumnsRow
 
 /** An error of evaluation leaves as its code: its message may hold label values. Our own faults stay errors. */
 function evaluationRefusal(error: ComityError): Refusal {
-  if (error.code === 'execution' || error.code === 'limit' || error.code === 'unsupported') {
-    return { code: error.code, name: '' };
+  switch (error.code) {
+    case 'execution':
+    case 'undecided':
+    case 'limit':
+    case 'unsupported':
+      return { code: error.code, name: '' };
+    default:
+      throw error;
   }
-  throw error;
 }
 
 function metricNames(source: Source, matchers: Parameters<Source['series']>[0]): Set<string> {

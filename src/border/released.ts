@@ -24,9 +24,12 @@ export function seal(kind: ReleaseKind, bytes: Uint8Array): Released {
   return released as unknown as Released;
 }
 
-/** The bytes to send. Throws `not_released` for anything that the border did not make, whatever its type says. */
-export function releasedBytes(released: Released): Uint8Array {
-  const bytes = sealed.get(released);
+/**
+ * The bytes to send and their kind. Takes anything, since at run time a type proves nothing, and throws `not_released` for
+ * what the border did not make.
+ */
+export function openReleased(value: unknown): { readonly kind: ReleaseKind; readonly bytes: Uint8Array } {
+  const bytes = typeof value === 'object' && value !== null ? sealed.get(value) : undefined;
   if (bytes === undefined) throw new ComityError('not_released', 'this value was not released by the border');
-  return bytes;
+  return { kind: (value as Released).kind, bytes };
 }

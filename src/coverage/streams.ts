@@ -33,8 +33,11 @@ const SETTLE_LIMIT_MS = 2 * 60 * 1000;
 
 /** The streams of one agent. */
 export interface StreamTracker {
-  /** Notes a delivery. Deliveries within a second are parts of one export and do not count as an interval. */
-  seen(signal: string, streams: Iterable<Stream>, nowMs: number): void;
+  /**
+   * Notes a delivery and says whether a stream was new. Deliveries within a second are parts of one export and do not
+   * count as an interval.
+   */
+  seen(signal: string, streams: Iterable<Stream>, nowMs: number): boolean;
   counts(nowMs: number): StreamCounts;
   records(): Iterable<StreamRecord>;
 }
@@ -53,14 +56,17 @@ export function trackStreams(remembered: Iterable<StreamRecord>, startMs: number
 
   return {
     seen(signal, delivered, nowMs) {
+      let isNew = false;
       for (const stream of delivered) {
         const key = streamKey(signal, stream);
         const before = streams.get(key);
         if (before === undefined && streams.size >= limit) continue;
+        isNew ||= before === undefined;
         const gap = before === undefined ? 0 : nowMs - before.lastSeenMs;
         const intervalMs = before === undefined || gap < 1000 ? (before?.intervalMs ?? 0) : gap;
         streams.set(key, { signal, job: stream.job, instance: stream.instance, lastSeenMs: nowMs, intervalMs });
       }
+      return isNew;
     },
     counts(nowMs) {
       let expected = 0;

@@ -13,6 +13,11 @@ export interface EvalContext {
   /** The vectors that `merged` leaves stand for, by fragment index. */
   readonly merged: readonly (readonly Row[])[];
   readonly usage: Usage;
+  /**
+   * Whether the source and the merged vectors are all there is, or only one domain's part of it. Matching vectors is no
+   * error while one side is empty everywhere, which a part cannot know: it throws `undecided` instead.
+   */
+  readonly scope: 'whole' | 'part';
 }
 
 /** Counts what an evaluation touches and stops it at the limits. */

@@ -118,7 +118,7 @@ function binaryRows(node: Binary, ctx: EvalContext, sink: RowSink): void {
   if (isScalar(node.left)) return vectorScalarRows(node, node.right, evaluateScalar(node.left, ctx), true, ctx, sink);
   const left = collectRows((collect) => forEachRow(node.left, ctx, collect));
   const right = collectRows((collect) => forEachRow(node.right, ctx, collect));
-  if (!SET_OPS.has(node.op)) return matchRows(node, left, right, steps, sink);
+  if (!SET_OPS.has(node.op)) return matchRows(node, left, right, ctx, sink);
   // `or` can take a label set from one side at some steps and from the other at others.
   const merged = mergeEqualRows(false);
   setRows(node, left, right, steps, merged.sink);

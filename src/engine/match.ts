@@ -11,6 +11,7 @@ import {
   type Labels,
 } from '../model/labels.ts';
 import { COMPARISON_OPS, type Binary, type VectorMatching } from '../promql/ast.ts';
+import type { EvalContext } from './context.ts';
 import { arithmetic, compares } from './operators.ts';
 import { anyPresent, type Row, type RowSink } from './rows.ts';
 
@@ -18,13 +19,20 @@ import { anyPresent, type Row, type RowSink } from './rows.ts';
  * Arithmetic and comparisons between two vectors. Series pair up by the signature of their labels, worked out once a
  * series; that the "one" side is unique is a question of each step, as in Prometheus.
  */
-export function matchRows(node: Binary, left: readonly Row[], right: readonly Row[], steps: number, sink: RowSink): void {
+export function matchRows(
+  node: Binary,
+  left: readonly Row[],
+  right: readonly Row[],
+  { grid: { steps }, scope }: EvalContext,
+  sink: RowSink,
+): void {
   const matching = node.matching!;
   const swapped = matching.card === 'one-to-many';
   const [many, one] = swapped ? [right, left] : [left, right];
   const signature = signatureOf(matching);
   const ones = bySignature(one, signature);
-  for (const candidates of ones.values()) assertUnique(candidates, matching, swapped, steps);
+  const manyPresent = presentAnywhere(many, steps);
+  for (const candidates of ones.values()) assertUnique(candidates, matching, swapped, manyPresent, scope);
 
   const results = new Map<string, { row: Row; taken: Uint8Array }>();
   const matchedOnce = new Map<string, Uint8Array>();
@@ -89,11 +97,26 @@ function bySignature(rows: readonly Row[], signature: (labels: Labels) => Labels
   return groups;
 }
 
-function assertUnique(rows: readonly Row[], matching: VectorMatching, swapped: boolean, steps: number): void {
+function presentAnywhere(rows: readonly Row[], steps: number): Uint8Array {
+  const mask = new Uint8Array(steps);
+  for (const row of rows) for (let step = 0; step < steps; step++) mask[step]! |= row.present[step]!;
+  return mask;
+}
+
+/** Two series of one match group on the "one" side are an error, but only at steps where the other side has any. */
+function assertUnique(
+  rows: readonly Row[],
+  matching: VectorMatching,
+  swapped: boolean,
+  manyPresent: Uint8Array,
+  scope: EvalContext['scope'],
+): void {
   if (rows.length < 2) return;
-  for (let step = 0; step < steps; step++) {
+  for (let step = 0; step < manyPresent.length; step++) {
+    if (manyPresent[step] === 0 && scope === 'whole') continue;
     const present = rows.filter((row) => row.present[step] === 1);
     if (present.length < 2) continue;
+    if (manyPresent[step] === 0) throw new ComityError('undecided', 'one side is empty here, but may not be elsewhere');
     const [a, b] = [printLabels(present[0]!.labels), printLabels(present[1]!.labels)].sort();
     const group = printLabels(signatureOf(matching)(present[0]!.labels));
     throw new ComityError(

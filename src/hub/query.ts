@@ -60,15 +60,38 @@ interface Part {
 export async function runQuery(query: Query, registry: Registry, domainLabel: string): Promise<QueryResult> {
   const expr = parseExpr(query.text);
   assertSupported(expr, query.text);
-  const plan = distribute(expr, query.grid, domainLabel);
+  const first = await askDomains(distribute(expr, query.grid, domainLabel), query, registry, domainLabel);
+  const undecided = first.refusals.find(({ refusal }) => refusal.code === 'undecided');
+  if (undecided === undefined) return finish(first, query);
+  // A domain could not tell an error from an empty answer. With the vectors of all domains at hand the hub can.
+  const wider = await askDomains(distribute(expr, query.grid, domainLabel, true), query, registry, domainLabel);
+  if (wider.refusals.length > 0) throw explainRefusal(query.text, undecided);
+  return finish(wider, query);
+}
+
+/** A plan with what every domain made of it. */
+interface Round {
+  readonly plan: Plan;
+  readonly parts: readonly Part[];
+  /** The first refusal of each domain that refused. */
+  readonly refusals: readonly DomainRefusal[];
+}
+
+async function askDomains(plan: Plan, query: Query, registry: Registry, domainLabel: string): Promise<Round> {
   if (plan.fragments.length > LIMITS.fragmentsPerQuery) {
     throw new ComityError('limit', `the query splits into more than ${LIMITS.fragmentsPerQuery} fragments. Ask for less at once`);
   }
   const parts = await Promise.all(registry.map((domain) => askPart(domain, plan, query, domainLabel)));
-  const refusals = parts.flatMap((part) => firstRefusal(part, plan));
+  return { plan, parts, refusals: parts.flatMap((part) => firstRefusal(part, plan)) };
+}
+
+function finish({ plan, parts, refusals }: Round, query: Query): QueryResult {
+  // Every series of a domain is in the federated view, so what is an error in one domain is an error of the whole.
+  const failed = refusals.find(({ refusal }) => refusal.code === 'execution');
+  if (failed !== undefined) throw explainRefusal(query.text, failed);
+
   const whole = parts.filter((part) => part.asked.length > 0 && part.answer?.ok === true && !isRefused(part, refusals));
   const coverage = summariseCoverage(parts.map((part) => coverageOf(part, refusals, query.text)));
-
   if (whole.length === 0 && parts.some((part) => part.asked.length > 0)) {
     // The refusal speaks first: it holds however many domains come back.
     if (refusals.length > 0) throw explainRefusal(query.text, refusals[0]!);
@@ -77,7 +100,7 @@ export async function runQuery(query: Query, registry: Registry, domainLabel: st
   if (!coverage.complete && !query.allowPartial) throw new IncompleteError(coverage);
 
   const merged = plan.fragments.map((fragment, index) => mergeFragment(fragment, answersTo(index, whole), query.grid.steps));
-  const value = evaluate(plan.remainder, { ...query, source: NO_SOURCE, merged, usage: startUsage() });
+  const value = evaluate(plan.remainder, { ...query, source: NO_SOURCE, merged, usage: startUsage(), scope: 'whole' });
   const warning = coverageWarning(coverage);
   return { value, coverage, warnings: warning === undefined ? [] : [warning] };
 }

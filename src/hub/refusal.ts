@@ -48,6 +48,12 @@ export function explainRefusal(query: string, refused: DomainRefusal): ComityErr
         `${place}: label ${name} cannot be matched on in domain ${domain}. What works: matchers on permitted labels ` +
           `(GET /api/v1/labels lists them)`,
       );
+    case 'undecided':
+      return new ComityError(
+        'refused',
+        `${place}: series on one side of a match are not unique in domain ${domain}, which is an error only if the other ` +
+          'side has series in some domain, and its series may not leave to find out. What works: match on more labels',
+      );
     case 'unsupported':
       return new ComityError('unsupported', `unsupported: domain ${domain} cannot evaluate ${printExpr(fragment.expr)} (${line}:${column}) yet`);
     case 'limit':

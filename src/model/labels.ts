@@ -36,11 +36,9 @@ export function labelValue(labels: Labels, name: string): string {
   return '';
 }
 
-/** A string that is equal for equal label sets only: lengths are part of it, so no value can forge a separator. */
+/** A string that is equal for equal label sets only: quoting keeps any value from forging a separator. */
 export function labelsKey(labels: Labels): string {
-  let key = '';
-  for (const part of labels) key += `${part.length}:${part}`;
-  return key;
+  return JSON.stringify(labels);
 }
 
 /** The labels whose names are in `names`. */

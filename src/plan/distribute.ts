@@ -21,9 +21,9 @@ export interface Plan {
 /**
  * Splits a checked expression. Going down from the root, the largest piece that keeps the domain runs whole inside each
  * domain; an aggregation that drops the domain over such a piece runs in two levels; the rest stays with the hub. Raw
- * samples are never asked for: a selector always ends up inside a fragment.
+ * samples are never asked for: a selector always ends up inside a fragment. For `matchAtHub` see `keepsDomain`.
  */
-export function distribute(expr: Expr, grid: QueryGrid, domainLabel: string): Plan {
+export function distribute(expr: Expr, grid: QueryGrid, domainLabel: string, matchAtHub = false): Plan {
   const fragments: Fragment[] = [];
   const indexOf = new Map<string, number>();
 
@@ -40,8 +40,8 @@ export function distribute(expr: Expr, grid: QueryGrid, domainLabel: string): Pl
 
   function split(node: Expr): Expr {
     if (isScalar(node)) return node;
-    if (keepsDomain(node, domainLabel)) return fragmentLeaf({ answer: 'vector', expr: node });
-    if (node.kind === 'aggregate' && isPartialOp(node.op) && keepsDomain(node.expr, domainLabel)) {
+    if (keepsDomain(node, domainLabel, matchAtHub)) return fragmentLeaf({ answer: 'vector', expr: node });
+    if (node.kind === 'aggregate' && isPartialOp(node.op) && keepsDomain(node.expr, domainLabel, matchAtHub)) {
       return fragmentLeaf({ answer: 'partial', expr: node });
     }
     return mapChildren(node, split);

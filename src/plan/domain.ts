@@ -9,21 +9,23 @@ import { children, type Aggregate, type Binary, type Expr } from '../promql/ast.
  * Whether an expression keeps the domain: no series that it gives draws on two domains, so a domain can work it out
  * alone and the answers only need to stand side by side. Only the domain label decides this: nothing else that looks
  * like a place (`cluster`, `instance`) is sure to differ between domains.
+ *
+ * `matchAtHub` leaves the matching of two vectors to the hub, for the rare query whose errors hang on all domains.
  */
-export function keepsDomain(expr: Expr, domainLabel: string): boolean {
+export function keepsDomain(expr: Expr, domainLabel: string, matchAtHub = false): boolean {
   switch (expr.kind) {
     case 'vector':
     case 'matrix':
       return true;
     case 'paren':
     case 'unary':
-      return keepsDomain(expr.expr, domainLabel);
+      return keepsDomain(expr.expr, domainLabel, matchAtHub);
     case 'call':
-      return isPerSeries(expr.func) && expr.args.every((arg) => isScalar(arg) || keepsDomain(arg, domainLabel));
+      return isPerSeries(expr.func) && expr.args.every((arg) => isScalar(arg) || keepsDomain(arg, domainLabel, matchAtHub));
     case 'binary':
-      return binaryKeepsDomain(expr, domainLabel);
+      return binaryKeepsDomain(expr, domainLabel, matchAtHub);
     case 'aggregate':
-      return isPartialOp(expr.op) && groupsByDomain(expr, domainLabel) && keepsDomain(expr.expr, domainLabel);
+      return isPartialOp(expr.op) && groupsByDomain(expr, domainLabel) && keepsDomain(expr.expr, domainLabel, matchAtHub);
     case 'number':
     case 'string':
     case 'subquery':
@@ -45,9 +47,10 @@ function isPerSeries(func: string): boolean {
   return ROLLUPS.has(func) || VALUE_FUNCTIONS.has(func) || func === 'histogram_quantile';
 }
 
-function binaryKeepsDomain(expr: Binary, domainLabel: string): boolean {
-  if (isScalar(expr.left)) return keepsDomain(expr.right, domainLabel);
-  if (isScalar(expr.right)) return keepsDomain(expr.left, domainLabel);
+function binaryKeepsDomain(expr: Binary, domainLabel: string, matchAtHub: boolean): boolean {
+  if (isScalar(expr.left)) return keepsDomain(expr.right, domainLabel, matchAtHub);
+  if (isScalar(expr.right)) return keepsDomain(expr.left, domainLabel, matchAtHub);
+  if (matchAtHub) return false;
   const { on, labels } = expr.matching!;
   const matchesDomain = on === labels.includes(domainLabel);
   return matchesDomain && keepsDomain(expr.left, domainLabel) && keepsDomain(expr.right, domainLabel);

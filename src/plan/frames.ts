@@ -36,7 +36,9 @@ export interface DomainStatus {
   readonly observedStreams: number;
   /** 0 when unknown. */
   readonly settledUntilMs: number;
+  /** Bytes of the raw samples held, times and values alone. */
   readonly rawBytesHeld: number;
+  /** Since the agent started. */
   readonly releasedBytes: number;
 }
 
@@ -48,6 +50,7 @@ export const REFUSAL_CODES = [
   'matcher_not_permitted',
   'unsupported',
   'execution',
+  'undecided',
   'limit',
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];

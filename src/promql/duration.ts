@@ -41,6 +41,11 @@ export function parseDuration(text: string): number {
   return ms;
 }
 
+/** A duration as a number of seconds, rounded as Go does it: whole seconds and the fraction are added as floats. */
+export function durationSeconds(ms: number): number {
+  return ms < 0 ? -durationSeconds(-ms) : Math.floor(ms / 1000) + (ms % 1000) / 1000;
+}
+
 /**
  * The duration as Prometheus writes it: `90m` becomes `1h30m`, `1d12h` stays. Years and weeks appear only when nothing
  * remains below them, because 90d reads better than 12w6d. Takes whole milliseconds; a negative one gets a leading `-`.

@@ -1,6 +1,6 @@
 import type { AtModifier, Expr, MatrixSelector, Subquery, VectorSelector } from './ast.ts';
 import { accept, at, built, expect, fail, located, peek, take, unexpected, type Cursor } from './cursor.ts';
-import { DURATION_MS_MAX, parseDuration } from './duration.ts';
+import { DURATION_MS_MAX, durationSeconds, parseDuration } from './duration.ts';
 import type { Token } from './lex.ts';
 import { numberValue } from './literal.ts';
 
@@ -135,7 +135,7 @@ function durationOf(cursor: Cursor, { type, text, span }: Token): number {
 }
 
 function secondsOf(cursor: Cursor, { type, text, span }: Token): number {
-  return located(cursor, span, () => (type === 'number' ? numberValue(text) : parseDuration(text) / 1000));
+  return located(cursor, span, () => (type === 'number' ? numberValue(text) : durationSeconds(parseDuration(text))));
 }
 
 /** What would begin or continue a duration expression (`[5m + 1m]`, `offset step()`), which Prometheus takes. */

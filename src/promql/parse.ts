@@ -19,7 +19,7 @@ import type { Cursor } from './cursor.ts';
 import { AGGREGATES, FUNCTIONS, nearestFunction } from './functions.ts';
 import type { Token } from './lex.ts';
 import { numberValue } from './literal.ts';
-import { parseDuration } from './duration.ts';
+import { durationSeconds, parseDuration } from './duration.ts';
 import { PRECEDENCE } from './precedence.ts';
 import { parseLabelNames, parseSelector, startsSelector } from './parse-selector.ts';
 import { parseModifiers } from './parse-modifier.ts';
@@ -149,7 +149,7 @@ function parseNumber(cursor: Cursor): NumberLiteral {
   const { type, text, span } = take(cursor);
   if (type === 'number') return { kind: 'number', value: located(cursor, span, () => numberValue(text)), span };
   const ms = located(cursor, span, () => parseDuration(text));
-  return { kind: 'number', value: ms / 1000, isDuration: true, span };
+  return { kind: 'number', value: durationSeconds(ms), isDuration: true, span };
 }
 
 function parseCall(cursor: Cursor): Expr {

@@ -2,7 +2,7 @@ import { METRIC_NAME } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { SET_OPS } from './ast.ts';
 import type { Aggregate, Binary, Expr, NumberLiteral, Subquery, Unary, VectorMatching, VectorSelector } from './ast.ts';
-import { printDuration } from './duration.ts';
+import { durationSeconds, printDuration } from './duration.ts';
 import { quoteString } from './literal.ts';
 import { NOT_METRIC_NAMES } from './parse-selector.ts';
 import { POSTFIX_PRECEDENCE, PRECEDENCE, UNARY_PRECEDENCE } from './precedence.ts';
@@ -68,7 +68,7 @@ function printNumber({ value, isDuration }: NumberLiteral): string {
   if (Object.is(value, -0)) return isDuration ? '-0s' : '-0';
   const ms = Math.round(value * 1000);
   // Only what a duration can say exactly is printed as one.
-  if (isDuration && ms / 1000 === value) return printDuration(ms);
+  if (isDuration && durationSeconds(ms) === value) return printDuration(ms);
   if (value === Number.POSITIVE_INFINITY) return '+Inf';
   if (value === Number.NEGATIVE_INFINITY) return '-Inf';
   return String(value);

@@ -7,7 +7,7 @@ import type { ChunkRow, ChunkWriter, StoreDb } from './store-db.ts';
  * Samples of a sealed chunk. An hour at 15 s: a query of some hours reads few chunks and throws little of them away,
  * and an open need not know of many.
  */
-export const SAMPLES_PER_CHUNK = 240;
+const SAMPLES_PER_CHUNK = 240;
 
 interface Sealed {
   readonly series: HeadSeries;

@@ -56,7 +56,7 @@ export function chunkStartAt(series: HeadSeries, at: number): number {
   return series.chunks[at * REF_NUMBERS + 1]!;
 }
 
-export function chunkEndAt(series: HeadSeries, at: number): number {
+function chunkEndAt(series: HeadSeries, at: number): number {
   return series.chunks[at * REF_NUMBERS + 2]!;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { releaseLabels, releaseQuery, type Border } from '../../src/border/release.ts';
-import { releasedBytes } from '../../src/border/released.ts';
+import { openReleased } from '../../src/border/released.ts';
 import { instantGrid } from '../../src/model/grid.ts';
 import { labelsRecord } from '../../src/model/labels.ts';
 import { distribute } from '../../src/plan/distribute.ts';
@@ -48,7 +48,7 @@ const BORDER: Border = {
 function ask(text: string) {
   const { fragments } = distribute(parseExpr(text), GRID, 'domain');
   const query = { grid: GRID, lookbackMs: 300_000, fragments };
-  const bytes = Buffer.from(releasedBytes(releaseQuery(query, BORDER)));
+  const bytes = Buffer.from(openReleased(releaseQuery(query, BORDER)).bytes);
   return { bytes, answer: decodeQueryAnswer(bytes, query).fragments[0]! };
 }
 
@@ -93,7 +93,7 @@ describe('what is refused, by code and name', () => {
     // Sums of several fragments: the one that is refused is the one that matters.
     const { fragments } = distribute(parseExpr(text), GRID, 'domain');
     const query = { grid: GRID, lookbackMs: 300_000, fragments };
-    const bytes = Buffer.from(releasedBytes(releaseQuery(query, BORDER)));
+    const bytes = Buffer.from(openReleased(releaseQuery(query, BORDER)).bytes);
     const refused = decodeQueryAnswer(bytes, query).fragments.filter((fragment) => 'refusal' in fragment);
     expect(refused).toEqual([{ refusal }]);
     expect(bytes.includes(CANARY)).toBe(false);
@@ -111,7 +111,7 @@ describe('labels', () => {
   const question = { selectors: [], fromMs: 0, toMs: 60_000, limit: 0 };
   const labels = (name: string, selectors: Parameters<typeof releaseLabels>[0]['selectors'] = []) => {
     const { status: _status, ...rest } = decodeLabelsAnswer(
-      releasedBytes(releaseLabels({ ...question, name, selectors }, BORDER)),
+      openReleased(releaseLabels({ ...question, name, selectors }, BORDER)).bytes,
     );
     return rest;
   };

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { federationEndpoint } from '../../src/agent/answer.ts';
 import type { ComityError } from '../../src/base/errors.ts';
 import { releaseError, releaseStatus, type Border } from '../../src/border/release.ts';
-import { releasedBytes, type Released } from '../../src/border/released.ts';
+import { openReleased, type Released } from '../../src/border/released.ts';
 import { parsePolicy } from '../../src/policy/document.ts';
 import { memorySource } from '../memory-source.ts';
 
@@ -27,16 +27,16 @@ describe('Released', () => {
     const forged: Released = { kind: 'query', byteLength: 3 };
     // @ts-expect-error bytes are not released bytes
     const bytes: Released = new Uint8Array(3);
-    expect(() => releasedBytes(forged)).toThrow(/not released by the border/);
-    expect(() => releasedBytes(bytes)).toThrow(/not released by the border/);
+    expect(() => openReleased(forged)).toThrow(/not released by the border/);
+    expect(() => openReleased(bytes)).toThrow(/not released by the border/);
   });
 
   it('is told from its copy and from a cast at run time', () => {
     const real = releaseStatus(BORDER);
-    expect(releasedBytes(real).length).toBe(real.byteLength);
+    expect(openReleased(real).bytes.length).toBe(real.byteLength);
     const copy = { ...real };
-    expect(() => releasedBytes(copy)).toThrow(/not released/);
-    expect(() => releasedBytes({ secret: 'raw' } as unknown as Released)).toThrow(/not released/);
+    expect(() => openReleased(copy)).toThrow(/not released/);
+    expect(() => openReleased({ secret: 'raw' } as unknown as Released)).toThrow(/not released/);
   });
 
   it('cannot be changed after its release', () => {
@@ -89,7 +89,7 @@ describe('the federation endpoint', () => {
   it.each([['wrong-token-of-a-domain'], ['']])('answers 401 to the token %j and says nothing else', async (token) => {
     const { response } = await inject(releaseStatus(BORDER), token);
     expect(response.statusCode).toBe(401);
-    const refusal = releasedBytes(releaseError({ code: 'unauthorized' } as ComityError));
+    const refusal = openReleased(releaseError({ code: 'unauthorized' } as ComityError)).bytes;
     expect(Buffer.compare(response.rawPayload, refusal)).toBe(0);
   });
 });

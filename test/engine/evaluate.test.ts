@@ -22,7 +22,7 @@ const SOURCE = memorySource([
 /** The rows at the steps `start, start + step, …`: labels and values, null where nothing is present. */
 function run(text: string, startS: number, endS = startS, stepS = 10): [Record<string, string>, (number | null)[]][] {
   const grid = rangeGrid(startS * s, endS * s, stepS * s);
-  const value = evaluate(normalise(parseExpr(text), grid), { grid, lookbackMs: 25 * s, source: SOURCE, merged: [], usage: startUsage() });
+  const value = evaluate(normalise(parseExpr(text), grid), { grid, lookbackMs: 25 * s, source: SOURCE, merged: [], usage: startUsage(), scope: 'whole' });
   if (value.kind === 'string') throw new Error('a string has no rows');
   if (value.kind === 'scalar') return [[{}, [...value.values]]];
   return value.rows.map(({ labels, values, present }) => [

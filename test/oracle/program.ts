@@ -82,13 +82,16 @@ async function build(program: string): Promise<void> {
   const part = `${program}.${process.pid}.part`;
   // Service discovery is most of the program's size, and nothing is scraped.
   const args = ['build', '-tags', 'remove_all_sd', '-ldflags', `-s -w ${VERSION_FLAG}`, '-o', part, PACKAGE];
-  const go = spawn('go', args, { cwd: HERE, stdio: ['ignore', 2, 2] });
-  const [code] = await once(go, 'exit');
+  const go = spawn('go', args, { cwd: HERE, stdio: ['ignore', 'ignore', 'pipe'] });
+  // Go names each of the hundreds of modules that it downloads; only the end of that matters, and only on failure.
+  let log = '';
+  go.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-4000)));
+  const [code] = await once(go, 'close');
   if (code !== 0) {
     await rm(part, { force: true });
     throw new Error(
-      `go build of ${PACKAGE} ended with code ${code}; Go's message is on stderr. It needs Go 1.26 (older ones fetch ` +
-        'it) and the Go module proxy; without them name a Prometheus 3.15 in COMITY_ORACLE',
+      `go build of ${PACKAGE} ended with code ${code}. It needs Go 1.26 (older ones fetch it) and the Go module proxy; ` +
+        `without them name a Prometheus 3.15 in COMITY_ORACLE. Go's last words:\n${log}`,
     );
   }
   await rename(part, program);

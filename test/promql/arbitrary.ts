@@ -11,6 +11,7 @@ import {
   type VectorMatching,
   type VectorSelector,
 } from '../../src/promql/ast.ts';
+import { durationSeconds } from '../../src/promql/duration.ts';
 import { AGGREGATES, FUNCTIONS } from '../../src/promql/functions.ts';
 import { PRECEDENCE } from '../../src/promql/precedence.ts';
 
@@ -102,7 +103,7 @@ function ofType(type: ValueType, depth: number): fc.Arbitrary<Expr> {
 const numbers: fc.Arbitrary<Expr> = fc.oneof(
   fc.double().map((value) => ({ kind: 'number' as const, value, span })),
   fc.integer({ min: -99, max: 99 }).map((value) => ({ kind: 'number' as const, value, span })),
-  offsetMs.map((value) => ({ kind: 'number' as const, value: value / 1000, isDuration: true, span })),
+  offsetMs.map((value) => ({ kind: 'number' as const, value: durationSeconds(value), isDuration: true, span })),
 );
 
 function matrices(depth: number): fc.Arbitrary<Expr> {

@@ -14,7 +14,7 @@ export function storePath(): string {
 }
 
 /** One series as text: labels, then each sample as time and the value's bits, so that NaNs and zeros differ as they do. */
-export function printSeries(columns: SeriesColumns): string {
+function printSeries(columns: SeriesColumns): string {
   const bits = new BigUint64Array(columns.values.slice().buffer);
   const samples = Array.from(columns.times, (time, i) => `${time}=${bits[i]!.toString(16)}`);
   return `${columns.labels.join(',')}: ${samples.join(' ')}`;

@@ -189,7 +189,7 @@ test('the table fits 100 columns, whatever the numbers', () => {
     reachable: at !== 1,
     observed: at === 1 ? 0 : 123_456,
     expected: 123_456,
-    bytesReleased: 987_654_321,
+    bytesReceived: 987_654_321,
     bytesRawHeld: 98_765_432_109,
   }));
   const coverage = {

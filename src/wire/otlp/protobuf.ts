@@ -40,7 +40,7 @@ interface Walk {
 /** Reads fields into `message` until the reader's limit. `merging` says that it may hold fields already. */
 function readMessage(walk: Walk, schema: MessageSchema, message: MutableMessage, merging: boolean): MutableMessage {
   const { reader } = walk;
-  if (false) {
+  if (walk.fields.length > OTLP_LIMITS.depth) {
     throw malformed(walk, `nested deeper than ${OTLP_LIMITS.depth} messages`);
   }
   // Clearing all rivals of each oneof member would be half of the work of an attribute, so the member that was read
