@@ -71,12 +71,18 @@ function install(production) {
     const startedMs = Date.now();
     // The packages' own commands must not come first on the PATH: npm would run on the Node that it is replacing.
     const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => !resolve(entry).startsWith(ROOT));
-    const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'], {
-      cwd: ROOT,
-      env: { ...process.env, PATH: path.join(delimiter) },
-      stdio: ['ignore', 2, 2],
-      shell: process.platform === 'win32',
-    });
+    // npm would look for an absent network for more than a minute.
+    const retries = ['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
+    const npm = spawnSync(
+      'npm',
+      ['ci', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error', ...retries],
+      {
+        cwd: ROOT,
+        env: { ...process.env, PATH: path.join(delimiter) },
+        stdio: ['ignore', 2, 2],
+        shell: process.platform === 'win32',
+      },
+    );
     if (npm.error?.code === 'ENOENT') {
       fail('npm is not on the PATH, and the packages are not installed yet; install Node.js with npm (nodejs.org)');
     }

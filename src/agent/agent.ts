@@ -53,7 +53,10 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
       streamsDb.save(streams.records());
     });
 
-    const metrics = agentMetrics(() => store.stats(), () => streams.counts(Date.now()));
+    const metrics = agentMetrics(
+      () => store.stats(),
+      () => streams.counts(Date.now()),
+    );
 
     const local = httpServer(log);
     stops.push(() => local.close());

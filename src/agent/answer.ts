@@ -17,7 +17,7 @@ export interface FederationDeps {
   onFault(error: ComityError): void;
 }
 
-export const FEDERATION_TYPE = 'application/x-protobuf';
+const FEDERATION_TYPE = 'application/x-protobuf';
 
 /** Answers shorter than this are sent as they are: compressing them saves nothing. */
 const COMPRESS_BYTES_MIN = 512;
@@ -35,8 +35,10 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
   const cleared = new WeakMap<object, ReleaseKind>();
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(FEDERATION_TYPE, { parseAs: 'buffer', bodyLimit: LIMITS.bodyBytes }, (_request, body, done) =>
-    done(null, body),
+  app.addContentTypeParser(
+    FEDERATION_TYPE,
+    { parseAs: 'buffer', bodyLimit: LIMITS.bodyBytes },
+    (_request, body, done) => done(null, body),
   );
   app.addHook('onRequest', async (request) => authorise(request));
   const serialise = (payload: unknown): Buffer => {

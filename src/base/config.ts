@@ -22,7 +22,7 @@ export function parseConfig<T extends TSchema>(text: string, schema: T, source: 
   const [problem] = document.errors;
   if (problem !== undefined) throw new ComityError('bad_config', `${source}: ${problem.message}`);
   const value = Value.Default(schema, document.toJS({ maxAliasCount: 100 }) ?? {});
-  if (Value.Check(schema, value)) return value as Static<T>;
+  if (Value.Check(schema, value)) return value;
   const [error] = [...Value.Errors(schema, value)];
   const field = error === undefined || error.instancePath === '' ? 'the document' : error.instancePath;
   throw new ComityError('bad_config', `${source}: ${field} ${error?.message ?? 'is invalid'}${detail(error)}`);
@@ -39,7 +39,10 @@ export function readSecret(config: { token?: string; token_file?: string }, conf
     config.token ??
     (config.token_file === undefined ? '' : readFileSync(resolveBeside(configPath, config.token_file), 'utf8').trim());
   if (secret.length < 16) {
-    throw new ComityError('bad_config', `${configPath}: token or token_file must give a secret of at least 16 characters`);
+    throw new ComityError(
+      'bad_config',
+      `${configPath}: token or token_file must give a secret of at least 16 characters`,
+    );
   }
   return secret;
 }
@@ -49,7 +52,10 @@ export function parseListen(address: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
-    throw new ComityError('bad_config', `"${address}" is no listen address: write host:port, for example 127.0.0.1:9090`);
+    throw new ComityError(
+      'bad_config',
+      `"${address}" is no listen address: write host:port, for example 127.0.0.1:9090`,
+    );
   }
   return { host: match[1] ?? match[2]!, port };
 }

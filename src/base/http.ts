@@ -1,11 +1,11 @@
-import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { fastify, LogController, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { parseListen } from './config.ts';
 
 /** An HTTP server with the project's settings; it writes no line a request. */
 export function httpServer(log: Logger): FastifyInstance {
   return fastify({
-    loggerInstance: log as FastifyBaseLogger,
+    loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 1024 },

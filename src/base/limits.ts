@@ -10,6 +10,11 @@ export const LIMITS = {
   expressionChars: 64 * 1024,
   /** Nesting of a PromQL expression or of a fragment's tree: deeper ones could overflow the stack. */
   expressionDepth: 128,
+  /**
+   * Cost of compiling the regular expressions of one query, in atoms after repetitions are written out. An address as four
+   * times `\d{1,3}` costs 15; what is allowed here compiles within a fraction of a second.
+   */
+  regexCost: 200_000,
   /** Series that one fragment may touch inside a domain. */
   seriesPerQuery: 500_000,
   /** Cells (series x steps) that one vector may hold in memory: 50 M cells are 450 MB. */

@@ -17,6 +17,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`comity: ${error instanceof Error ? error.message : String(error)}\n`);
-  if (!(error instanceof ComityError) && process.env['COMITY_DEBUG'] !== undefined) process.stderr.write(`${(error as Error).stack}\n`);
+  if (!(error instanceof ComityError) && process.env['COMITY_DEBUG'] !== undefined)
+    process.stderr.write(`${(error as Error).stack}\n`);
   process.exitCode = 1;
 }

@@ -48,8 +48,18 @@ function table(rows: readonly { metric: Metric; cells: Record<string, string> }[
   const columns = Object.keys(rows[0]!.cells);
   const lines = [
     [...labels, ...columns.map((column) => column.toUpperCase())],
-    ...rows.map(({ metric, cells }) => [...labels.map((label) => metric[label] ?? ''), ...columns.map((column) => cells[column]!)]),
+    ...rows.map(({ metric, cells }) => [
+      ...labels.map((label) => metric[label] ?? ''),
+      ...columns.map((column) => cells[column]!),
+    ]),
   ];
   const widths = lines[0]!.map((_cell, i) => Math.max(...lines.map((line) => line[i]!.length)));
-  return lines.map((line) => line.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd()).join('\n');
+  return lines
+    .map((line) =>
+      line
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

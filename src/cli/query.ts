@@ -78,7 +78,9 @@ async function post(url: string, params: URLSearchParams): Promise<string> {
     return await response.body.text();
   } catch (error) {
     const reason = (error as { code?: string }).code ?? (error as Error).message;
-    throw new ComityError('unavailable', `no hub answers at ${url} (${reason}). Name one with --hub or COMITY_HUB`, { cause: error });
+    throw new ComityError('unavailable', `no hub answers at ${url} (${reason}). Name one with --hub or COMITY_HUB`, {
+      cause: error,
+    });
   }
 }
 

@@ -37,8 +37,11 @@ export function coverageWarning(coverage: Coverage): string | undefined {
   if (coverage.complete) return undefined;
   const gaps = coverage.domains.flatMap((domain) => {
     if (domain.status === 'pruned') return [];
-    if (domain.status !== 'ok') return [`${domain.domain} ${domain.status}${domain.reason === undefined ? '' : ` (${domain.reason})`}`];
-    return domain.observed < domain.expected ? [`${domain.domain} ${domain.expected - domain.observed} streams silent`] : [];
+    if (domain.status !== 'ok')
+      return [`${domain.domain} ${domain.status}${domain.reason === undefined ? '' : ` (${domain.reason})`}`];
+    return domain.observed < domain.expected
+      ? [`${domain.domain} ${domain.expected - domain.observed} streams silent`]
+      : [];
   });
   return `partial answer: ${coverage.observed} of ${coverage.expected} streams observed; ${gaps.join('; ')}`;
 }

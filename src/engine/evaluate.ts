@@ -54,7 +54,13 @@ function forEachRow(expr: Expr, ctx: EvalContext, sink: RowSink): void {
     case 'unary':
       if (expr.op === '+') return forEachRow(expr.expr, ctx, sink);
       return withoutNames(expr.expr, true, sink, (named) =>
-        forEachRow(expr.expr, ctx, (labels, values, present) => named(labels, values.map((value) => -value), present)),
+        forEachRow(expr.expr, ctx, (labels, values, present) =>
+          named(
+            labels,
+            values.map((value) => -value),
+            present,
+          ),
+        ),
       );
     case 'binary':
       return binaryRows(expr, ctx, sink);
@@ -106,7 +112,12 @@ function mapRows(node: Call, apply: ValueFunction, ctx: EvalContext, sink: RowSi
   const params = rest.map((arg) => scalarArgument(arg, ctx));
   withoutNames(vector!, false, sink, (named) =>
     forEachRow(vector!, ctx, (labels, values, present) => {
-      const mapped = values.map((value, i) => apply(value, params.map((param) => param[i]!)));
+      const mapped = values.map((value, i) =>
+        apply(
+          value,
+          params.map((param) => param[i]!),
+        ),
+      );
       named(labels, mapped, present);
     }),
   );

@@ -56,4 +56,3 @@ export function startGroups(partial: Partial, steps: number, labelsOfGroup: (lab
     },
   };
 }
-

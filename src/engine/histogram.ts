@@ -26,7 +26,8 @@ export function histogramQuantileRows(phi: Float64Array, rows: readonly Row[], s
         filled++;
       }
       present[step] = filled > 0 ? 1 : 0;
-      values[step] = filled > 0 ? bucketQuantile(phi[step]!, bounds.subarray(0, filled), counts.subarray(0, filled)) : 0;
+      values[step] =
+        filled > 0 ? bucketQuantile(phi[step]!, bounds.subarray(0, filled), counts.subarray(0, filled)) : 0;
     }
     if (anyPresent(present)) sink(labels, values, present);
   }

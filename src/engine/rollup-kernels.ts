@@ -42,7 +42,10 @@ export const ROLLUPS: ReadonlyMap<string, Rollup> = new Map<string, Rollup>([
         quantileOfSorted(phi, values.slice(from, to).sort(nanFirst)),
     },
   ],
-  ['changes', { minSamples: 1, prepare: (_times, values) => countPairs(values, (a, b) => a !== b && !(a !== a && b !== b)) }],
+  [
+    'changes',
+    { minSamples: 1, prepare: (_times, values) => countPairs(values, (a, b) => a !== b && !(a !== a && b !== b)) },
+  ],
   ['resets', { minSamples: 1, prepare: (_times, values) => countPairs(values, (a, b) => b < a) }],
 ]);
 

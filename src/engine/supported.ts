@@ -22,7 +22,9 @@ function unsupportedNode(expr: Expr): string | undefined {
     case 'call':
       return isKnownFunction(expr.func) ? undefined : `the function ${expr.func}()`;
     case 'aggregate':
-      return isPartialOp(expr.op) || expr.op === 'topk' || expr.op === 'bottomk' ? undefined : `the aggregation ${expr.op}`;
+      return isPartialOp(expr.op) || expr.op === 'topk' || expr.op === 'bottomk'
+        ? undefined
+        : `the aggregation ${expr.op}`;
     default:
       return undefined;
   }

@@ -10,7 +10,11 @@ import { heard, type Domain, type Registry } from './registry.ts';
 /** A domain's answer, or why there is none. */
 export type Answer<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly outcome: Exclude<DomainOutcome, 'ok' | 'partial' | 'pruned'>; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly outcome: Exclude<DomainOutcome, 'ok' | 'partial' | 'pruned'>;
+      readonly reason: string;
+    };
 
 export type Endpoint = 'query' | 'labels' | 'status';
 
@@ -106,7 +110,8 @@ async function readBounded(body: AsyncIterable<Buffer>): Promise<Buffer> {
 
 function failure(status: number, body: Uint8Array): Answer<never> {
   if (status === 401) return { ok: false, outcome: 'refused', reason: 'the agent does not accept this hub’s token' };
-  if (status === 429 || status >= 500) return { ok: false, outcome: 'unreachable', reason: `the agent answered ${status}` };
+  if (status === 429 || status >= 500)
+    return { ok: false, outcome: 'unreachable', reason: `the agent answered ${status}` };
   return { ok: false, outcome: 'refused', reason: `the agent answered ${status} (${errorCode(body)})` };
 }
 

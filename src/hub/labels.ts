@@ -41,7 +41,10 @@ export async function runLabels(question: LabelsQuestion, registry: Registry): P
   const warning = coverageWarning(coverage);
   if (lists.length === 0) {
     const refused = coverage.domains.find((domain) => domain.status === 'refused')?.reason;
-    throw new ComityError(refused === undefined ? 'unavailable' : 'refused', refused ?? warning ?? 'no domain answered');
+    throw new ComityError(
+      refused === undefined ? 'unavailable' : 'refused',
+      refused ?? warning ?? 'no domain answered',
+    );
   }
   const values = [...new Set(lists.flat())].sort().slice(0, limit);
   return { values, coverage, warnings: warning === undefined ? [] : [warning] };
@@ -49,7 +52,8 @@ export async function runLabels(question: LabelsQuestion, registry: Registry): P
 
 function parseSelectorText(text: string): readonly Matcher[] {
   const expr = parseExpr(text);
-  if (expr.kind !== 'vector') throw new ComityError('bad_data', `invalid parameter "match[]": ${text} is no series selector`);
+  if (expr.kind !== 'vector')
+    throw new ComityError('bad_data', `invalid parameter "match[]": ${text} is no series selector`);
   return expr.matchers;
 }
 
@@ -58,7 +62,12 @@ function labelsCoverage({ config, lastStatus }: Domain, answer: Answer<LabelsAns
   if (!answer.ok) return { ...base, status: answer.outcome, observed: 0, reason: answer.reason };
   if ('refusal' in answer.value) {
     const { name } = answer.value.refusal;
-    return { ...base, status: 'refused', observed: 0, reason: `refused: label ${name} may not leave domain ${config.name}` };
+    return {
+      ...base,
+      status: 'refused',
+      observed: 0,
+      reason: `refused: label ${name} may not leave domain ${config.name}`,
+    };
   }
   return { ...base, status: 'ok', observed: answer.value.status.observedStreams };
 }

@@ -23,12 +23,22 @@ export function hubMetrics(registry: Registry): HubMetrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10],
     registers,
   });
-  perDomain('comity_hub_domain_up', 'Whether the domain’s agent answered last time.', (domain) => Number(domain.reachable));
-  perDomain('comity_hub_domain_streams_expected', 'Streams that the domain owes.', (domain) => domain.lastStatus?.expectedStreams ?? 0);
+  perDomain('comity_hub_domain_up', 'Whether the domain’s agent answered last time.', (domain) =>
+    Number(domain.reachable),
+  );
+  perDomain(
+    'comity_hub_domain_streams_expected',
+    'Streams that the domain owes.',
+    (domain) => domain.lastStatus?.expectedStreams ?? 0,
+  );
   perDomain('comity_hub_domain_streams_observed', 'Streams that the domain delivers.', (domain) =>
     domain.reachable ? (domain.lastStatus?.observedStreams ?? 0) : 0,
   );
-  perDomain('comity_hub_domain_received_bytes', 'Bytes received from the domain, as sent.', (domain) => domain.receivedBytes);
+  perDomain(
+    'comity_hub_domain_received_bytes',
+    'Bytes received from the domain, as sent.',
+    (domain) => domain.receivedBytes,
+  );
 
   function perDomain(name: string, help: string, read: (domain: Registry[number]) => number): void {
     const gauge: Gauge<'domain'> = new Gauge({

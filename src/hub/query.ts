@@ -79,7 +79,10 @@ interface Round {
 
 async function askDomains(plan: Plan, query: Query, registry: Registry, domainLabel: string): Promise<Round> {
   if (plan.fragments.length > LIMITS.fragmentsPerQuery) {
-    throw new ComityError('limit', `the query splits into more than ${LIMITS.fragmentsPerQuery} fragments. Ask for less at once`);
+    throw new ComityError(
+      'limit',
+      `the query splits into more than ${LIMITS.fragmentsPerQuery} fragments. Ask for less at once`,
+    );
   }
   const parts = await Promise.all(registry.map((domain) => askPart(domain, plan, query, domainLabel)));
   return { plan, parts, refusals: parts.flatMap((part) => firstRefusal(part, plan)) };
@@ -99,7 +102,9 @@ function finish({ plan, parts, refusals }: Round, query: Query): QueryResult {
   }
   if (!coverage.complete && !query.allowPartial) throw new IncompleteError(coverage);
 
-  const merged = plan.fragments.map((fragment, index) => mergeFragment(fragment, answersTo(index, whole), query.grid.steps));
+  const merged = plan.fragments.map((fragment, index) =>
+    mergeFragment(fragment, answersTo(index, whole), query.grid.steps),
+  );
   const value = evaluate(plan.remainder, { ...query, source: NO_SOURCE, merged, usage: startUsage(), scope: 'whole' });
   const warning = coverageWarning(coverage);
   return { value, coverage, warnings: warning === undefined ? [] : [warning] };
@@ -133,7 +138,12 @@ async function askPart(domain: Domain, plan: Plan, query: Query, domainLabel: st
 }
 
 /** A domain speaks for itself only: a vector from it must carry its own name. */
-function assertOwnSeries(answer: QueryAnswer, fragments: readonly Fragment[], label: string, domain: string): QueryAnswer {
+function assertOwnSeries(
+  answer: QueryAnswer,
+  fragments: readonly Fragment[],
+  label: string,
+  domain: string,
+): QueryAnswer {
   answer.fragments.forEach((part, index) => {
     if (fragments[index]!.answer !== 'vector' || !('rows' in part)) return;
     for (const { labels } of part.rows) {
@@ -177,4 +187,3 @@ function coverageOf({ domain, answer }: Part, refusals: readonly DomainRefusal[]
   if (refused === undefined) return { ...base, status: 'ok', observed: answer.value.status.observedStreams };
   return { ...base, status: 'refused', observed: 0, reason: explainRefusal(text, refused).message };
 }
-

@@ -55,9 +55,15 @@ export function explainRefusal(query: string, refused: DomainRefusal): ComityErr
           'side has series in some domain, and its series may not leave to find out. What works: match on more labels',
       );
     case 'unsupported':
-      return new ComityError('unsupported', `unsupported: domain ${domain} cannot evaluate ${printExpr(fragment.expr)} (${line}:${column}) yet`);
+      return new ComityError(
+        'unsupported',
+        `unsupported: domain ${domain} cannot evaluate ${printExpr(fragment.expr)} (${line}:${column}) yet`,
+      );
     case 'limit':
-      return new ComityError('limit', `domain ${domain}: ${printExpr(fragment.expr)} (${line}:${column}) passes a limit. Narrow its selectors or raise the step`);
+      return new ComityError(
+        'limit',
+        `domain ${domain}: ${printExpr(fragment.expr)} (${line}:${column}) passes a limit. Narrow its selectors or raise the step`,
+      );
     case 'execution':
       return new ComityError(
         'execution',

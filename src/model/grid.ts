@@ -21,7 +21,10 @@ export function instantGrid(timeMs: number): QueryGrid {
 export function rangeGrid(startMs: number, endMs: number, stepMs: number): QueryGrid {
   if (endMs < startMs) throw new ComityError('bad_data', 'end timestamp must not be before start time');
   if (!(stepMs > 0)) {
-    throw new ComityError('bad_data', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
+    throw new ComityError(
+      'bad_data',
+      'zero or negative query resolution step widths are not accepted. Try a positive integer',
+    );
   }
   const steps = Math.floor((endMs - startMs) / stepMs) + 1;
   if (steps > LIMITS.stepsPerQuery) {

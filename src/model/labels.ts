@@ -4,7 +4,6 @@
  */
 export type Labels = readonly string[];
 
-export const NO_LABELS: Labels = [];
 export const METRIC_NAME = '__name__';
 
 /** Builds a label set from pairs in any order; empty values are left out. The last of equal names wins. */

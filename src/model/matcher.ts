@@ -1,5 +1,7 @@
 import { RE2JS } from 're2js';
 import { ComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { regexCost } from './regex-cost.ts';
 
 export type MatchOp = '=' | '!=' | '=~' | '!~';
 
@@ -40,6 +42,10 @@ function compileAnchored(matcher: Matcher): (value: string) => boolean {
   if (literals !== undefined) {
     const set = new Set(literals);
     return (candidate) => set.has(candidate);
+  }
+  // Whoever sent the pattern: compiling is the one step whose cost its length does not bound.
+  if (regexCost(matcher.value) > LIMITS.regexCost) {
+    throw new ComityError('limit', `the regular expression in the matcher on ${matcher.name} is too large (regexCost)`);
   }
   try {
     const compiled = RE2JS.compile(`^(?s:${matcher.value})$`);

@@ -21,11 +21,15 @@ export function keepsDomain(expr: Expr, domainLabel: string, matchAtHub = false)
     case 'unary':
       return keepsDomain(expr.expr, domainLabel, matchAtHub);
     case 'call':
-      return isPerSeries(expr.func) && expr.args.every((arg) => isScalar(arg) || keepsDomain(arg, domainLabel, matchAtHub));
+      return (
+        isPerSeries(expr.func) && expr.args.every((arg) => isScalar(arg) || keepsDomain(arg, domainLabel, matchAtHub))
+      );
     case 'binary':
       return binaryKeepsDomain(expr, domainLabel, matchAtHub);
     case 'aggregate':
-      return isPartialOp(expr.op) && groupsByDomain(expr, domainLabel) && keepsDomain(expr.expr, domainLabel, matchAtHub);
+      return (
+        isPartialOp(expr.op) && groupsByDomain(expr, domainLabel) && keepsDomain(expr.expr, domainLabel, matchAtHub)
+      );
     case 'number':
     case 'string':
     case 'subquery':

@@ -133,7 +133,14 @@ function decodeBinary(
   if (!ARITHMETIC_OPS.has(op) && !COMPARISON_OPS.has(op as BinaryOp) && !SET_OPS.has(op as BinaryOp)) {
     throw unknownNode(`operator ${op}`);
   }
-  const node = { kind: 'binary', op: op as BinaryOp, left: child(left), right: child(right), returnBool, span: NO_SPAN } as const;
+  const node = {
+    kind: 'binary',
+    op: op as BinaryOp,
+    left: child(left),
+    right: child(right),
+    returnBool,
+    span: NO_SPAN,
+  } as const;
   if (matching === null || matching === undefined) return node;
   if (!CARDS.has(matching.card)) throw unknownNode(`matching ${matching.card}`);
   return { ...node, matching: { ...matching, card: matching.card as VectorMatching['card'] } };
@@ -144,7 +151,14 @@ function decodeAggregate(
   child: (inner: ExprMessage | null) => Expr,
 ): Aggregate {
   if (!AGGREGATE_OPS.has(op)) throw unknownNode(`aggregation ${op}`);
-  const node = { kind: 'aggregate', op: op as AggregateOp, expr: child(expr), without, grouping, span: NO_SPAN } as const;
+  const node = {
+    kind: 'aggregate',
+    op: op as AggregateOp,
+    expr: child(expr),
+    without,
+    grouping,
+    span: NO_SPAN,
+  } as const;
   return param === null || param === undefined ? node : { ...node, param: child(param) };
 }
 

@@ -10,7 +10,7 @@ import type { Fragment } from './distribute.ts';
 import { decodeExpr, decodeMatcher, encodeExpr, type ExprMessage, type MatcherMessage } from './expr-codec.ts';
 
 /** The version of proto/federation.proto that this code speaks; any other is refused by name. */
-export const FEDERATION_VERSION = 1;
+const FEDERATION_VERSION = 1;
 
 /** What a hub asks of a domain: fragments over one grid. */
 export interface FragmentQuery {
@@ -68,7 +68,10 @@ export interface QueryAnswer {
   readonly fragments: readonly FragmentAnswer[];
 }
 
-export type LabelsAnswer = { readonly status: DomainStatus } & ({ readonly values: readonly string[] } | { readonly refusal: Refusal });
+export type LabelsAnswer = { readonly status: DomainStatus } & (
+  | { readonly values: readonly string[] }
+  | { readonly refusal: Refusal }
+);
 
 const FILE = 'federation.proto';
 const PACKAGE = 'comity.federation.v1';
@@ -149,7 +152,9 @@ export function decodeLabelsAnswer(bytes: Uint8Array): LabelsAnswer {
   const message = labelsAnswer.decode(bytes);
   assertVersion(message);
   const status = readStatus(message.status);
-  return message.refusal === null ? { status, values: message.values } : { status, refusal: readRefusal(message.refusal) };
+  return message.refusal === null
+    ? { status, values: message.values }
+    : { status, refusal: readRefusal(message.refusal) };
 }
 
 export function encodeStatusAnswer(status: DomainStatus): Uint8Array {
@@ -225,6 +230,9 @@ function readRefusal({ code, name }: { code: string; name: string }): Refusal {
 
 function assertVersion({ version }: Versioned): void {
   if (version !== FEDERATION_VERSION) {
-    throw new ComityError('unsupported', `unsupported: version ${version} of the federation protocol, this is ${FEDERATION_VERSION}`);
+    throw new ComityError(
+      'unsupported',
+      `unsupported: version ${version} of the federation protocol, this is ${FEDERATION_VERSION}`,
+    );
   }
 }

@@ -16,10 +16,7 @@ const POLICY = Type.Object(
   {
     version: Type.Literal(1),
     domain: Type.String({ minLength: 1 }),
-    labels: Type.Object(
-      { permit: Type.Array(Type.String({ minLength: 1 })) },
-      { additionalProperties: false },
-    ),
+    labels: Type.Object({ permit: Type.Array(Type.String({ minLength: 1 })) }, { additionalProperties: false }),
     metrics: Type.Optional(
       Type.Array(
         Type.Object({ match: Type.String({ minLength: 1 }), class: EGRESS_CLASS }, { additionalProperties: false }),

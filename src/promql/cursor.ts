@@ -4,7 +4,6 @@ import { children, type Expr, type Span } from './ast.ts';
 import { lex, type Token, type TokenType } from './lex.ts';
 import { stringValue } from './literal.ts';
 import { PromqlError } from './parse-error.ts';
-import { REGEX_COST_MAX } from './regex-cost.ts';
 
 /** Where a parse stands: the tokens, the next one, and how deep the trees made so far are. */
 export interface Cursor {
@@ -15,7 +14,7 @@ export interface Cursor {
   nesting: number;
   /** Height of each tree made. A chain `a + a + …` grows without nesting, and its tree would be walked recursively. */
   readonly heights: WeakMap<Expr, number>;
-  /** What is left of `REGEX_COST_MAX`. */
+  /** What is left of `LIMITS.regexCost`. */
   regexBudget: number;
 }
 
@@ -27,7 +26,7 @@ export function openCursor(query: string): Cursor {
       `the expression has ${query.length} characters, more than the ${LIMITS.expressionChars} allowed (expressionChars)`,
     );
   }
-  return { query, tokens: lex(query), next: 0, nesting: 0, heights: new WeakMap(), regexBudget: REGEX_COST_MAX };
+  return { query, tokens: lex(query), next: 0, nesting: 0, heights: new WeakMap(), regexBudget: LIMITS.regexCost };
 }
 
 export function peek(cursor: Cursor, ahead = 0): Token {

@@ -3,7 +3,7 @@ import { matcherTest, type Matcher, type MatchOp } from '../model/matcher.ts';
 import type { Span, VectorSelector } from './ast.ts';
 import { accept, at, built, expect, fail, located, peek, stringAt, take, unexpected, type Cursor } from './cursor.ts';
 import type { Token } from './lex.ts';
-import { regexCost } from './regex-cost.ts';
+import { regexCost } from '../model/regex-cost.ts';
 
 /** Keywords that Prometheus does not take as a metric name outside quotes. */
 export const NOT_METRIC_NAMES: ReadonlySet<string> = new Set([

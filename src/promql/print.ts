@@ -41,7 +41,7 @@ export function printExpr(expr: Expr): string {
 }
 
 /** One matcher as it stands inside braces. */
-export function printMatcher({ name, op, value }: Matcher): string {
+function printMatcher({ name, op, value }: Matcher): string {
   const printedName = LABEL_NAME.test(name) ? name : quoteString(name);
   return `${printedName}${op}${quoteString(value)}`;
 }

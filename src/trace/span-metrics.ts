@@ -10,8 +10,8 @@ import { quoted, rejections } from '../wire/otlp/rejections.ts';
 import type { Translation } from '../wire/otlp/translate.ts';
 import { spanName } from './span-name.ts';
 
-export const CALLS = 'traces_spanmetrics_calls_total';
-export const LATENCY = 'traces_spanmetrics_latency';
+const CALLS = 'traces_spanmetrics_calls_total';
+const LATENCY = 'traces_spanmetrics_latency';
 
 /** Upper bounds of the latency histogram in seconds, those of Tempo's metrics generator. */
 export const LATENCY_BOUNDS_SECONDS: readonly number[] = [

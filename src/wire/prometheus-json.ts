@@ -16,7 +16,9 @@ export interface JsonRow {
  */
 export function vectorJson(rows: readonly JsonRow[], timeMs: number): string {
   const samples = rows.filter((row) => row.present[0] === 1);
-  const parts = samples.map(({ labels, values }) => `{"metric":${metricJson(labels)},"value":${pointJson(timeMs, values[0]!)}}`);
+  const parts = samples.map(
+    ({ labels, values }) => `{"metric":${metricJson(labels)},"value":${pointJson(timeMs, values[0]!)}}`,
+  );
   return `"resultType":"vector","result":[${parts.join(',')}]`;
 }
 

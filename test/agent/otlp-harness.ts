@@ -51,7 +51,7 @@ export function allStored(batch: Batch): Appended {
   return { stored: batch.times.length, repeated: 0, rejected: new Map() };
 }
 
-export function rowsOf(batch: Batch): Row[] {
+function rowsOf(batch: Batch): Row[] {
   return Array.from(batch.times, (timeMs, i) => ({
     labels: labelsRecord(batch.series[batch.seriesOf[i]!]!),
     timeMs,

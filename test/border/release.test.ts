@@ -57,10 +57,13 @@ describe('what leaves', () => {
     ['sum by (service) (requests_total)', [{ service: 's' }, { service: 't' }]],
     ['sum(requests_total)', [{}]],
     ['up', [{ __name__: 'up', job: 'a', service: 's', domain: 'eu' }]],
-    ['sum without (customer) (requests_total)', [
-      { domain: 'eu', job: 'a', service: 's' },
-      { domain: 'eu', job: 'a', service: 't' },
-    ]],
+    [
+      'sum without (customer) (requests_total)',
+      [
+        { domain: 'eu', job: 'a', service: 's' },
+        { domain: 'eu', job: 'a', service: 't' },
+      ],
+    ],
     ['sum by (domain) (requests_total) / count by (domain) (requests_total)', [{ domain: 'eu' }]],
     ['sum(no_such_metric)', []],
   ])('%s', (text, want) => {
@@ -79,8 +82,14 @@ describe('what is refused, by code and name', () => {
     ['sum by (domain) (max by (customer, domain) (requests_total))', { code: 'label_not_permitted', name: 'customer' }],
     ['sum without (service) (requests_total)', { code: 'label_not_permitted', name: 'customer' }],
     ['queue_depth', { code: 'label_not_permitted', name: 'customer' }],
-    ['sum(requests_total * on (customer, domain) group_left () queue_depth)', { code: 'label_not_permitted', name: 'customer' }],
-    ['sum(requests_total * on (job, domain) group_left (customer) queue_depth)', { code: 'label_not_permitted', name: 'customer' }],
+    [
+      'sum(requests_total * on (customer, domain) group_left () queue_depth)',
+      { code: 'label_not_permitted', name: 'customer' },
+    ],
+    [
+      'sum(requests_total * on (job, domain) group_left (customer) queue_depth)',
+      { code: 'label_not_permitted', name: 'customer' },
+    ],
     [`sum(requests_total{customer="${CANARY}"})`, { code: 'matcher_not_permitted', name: 'customer' }],
     ['sum(requests_total{customer=~"c.*"})', { code: 'matcher_not_permitted', name: 'customer' }],
     ['count(requests_total{customer!=""})', { code: 'matcher_not_permitted', name: 'customer' }],

@@ -7,6 +7,9 @@ import { openReleased, type Released } from '../../src/border/released.ts';
 import { parsePolicy } from '../../src/policy/document.ts';
 import { memorySource } from '../memory-source.ts';
 
+/** What a caller in bad faith would write. */
+const forge = (value: unknown): Released => value as Released;
+
 const BORDER: Border = {
   policy: parsePolicy('{version: 1, domain: eu, labels: {permit: []}}', 'test', 'eu', 'domain'),
   source: memorySource([]),
@@ -36,7 +39,7 @@ describe('Released', () => {
     expect(openReleased(real).bytes.length).toBe(real.byteLength);
     const copy = { ...real };
     expect(() => openReleased(copy)).toThrow(/not released/);
-    expect(() => openReleased({ secret: 'raw' } as unknown as Released)).toThrow(/not released/);
+    expect(() => openReleased(forge({ secret: 'raw' }))).toThrow(/not released/);
   });
 
   it('cannot be changed after its release', () => {
@@ -68,7 +71,7 @@ describe('the federation endpoint', () => {
 
   it.each<[string, unknown]>([
     ['an object', { secret: 'canary' }],
-    ['a cast', { secret: 'canary' } as unknown as Released],
+    ['a cast', forge({ secret: 'canary' })],
     ['a string', 'canary'],
     ['a buffer', Buffer.from('canary')],
     ['nothing', undefined],

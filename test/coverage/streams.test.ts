@@ -72,7 +72,13 @@ it('streams are stored and read back', () => {
 });
 
 describe('coverage', () => {
-  const domain = (name: string, status: DomainCoverage['status'], observed: number, expected: number, reason?: string) => ({
+  const domain = (
+    name: string,
+    status: DomainCoverage['status'],
+    observed: number,
+    expected: number,
+    reason?: string,
+  ) => ({
     domain: name,
     status,
     observed,
@@ -84,7 +90,12 @@ describe('coverage', () => {
   it.each<[string, DomainCoverage[], boolean, string | undefined]>([
     ['all there', [domain('eu', 'ok', 2, 2), domain('us', 'ok', 1, 1)], true, undefined],
     ['pruned domains do not count', [domain('eu', 'ok', 2, 2), domain('us', 'pruned', 0, 4)], true, undefined],
-    ['a silent stream', [domain('eu', 'ok', 1, 3)], false, 'partial answer: 1 of 3 streams observed; eu 2 streams silent'],
+    [
+      'a silent stream',
+      [domain('eu', 'ok', 1, 3)],
+      false,
+      'partial answer: 1 of 3 streams observed; eu 2 streams silent',
+    ],
     [
       'a dead domain',
       [domain('eu', 'ok', 2, 2), domain('us', 'unreachable', 0, 3, 'connection refused')],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startUsage } from '../../src/engine/context.ts';
+import { startUsage, type EvalContext } from '../../src/engine/context.ts';
 import { evaluate } from '../../src/engine/evaluate.ts';
 import { rangeGrid } from '../../src/model/grid.ts';
 import { labelsRecord } from '../../src/model/labels.ts';
@@ -9,9 +9,24 @@ import { memorySource, series, STALE } from '../memory-source.ts';
 
 const s = 1000;
 const SOURCE = memorySource([
-  series({ __name__: 'c', job: 'a' }, [[10 * s, 0], [20 * s, 10], [30 * s, 20], [40 * s, 5], [50 * s, 15], [60 * s, 25]]),
-  series({ __name__: 'g', job: 'a' }, [[10 * s, 1], [30 * s, 3], [40 * s, STALE], [60 * s, 6]]),
-  series({ __name__: 'g', job: 'b' }, [[10 * s, NaN], [30 * s, -1]]),
+  series({ __name__: 'c', job: 'a' }, [
+    [10 * s, 0],
+    [20 * s, 10],
+    [30 * s, 20],
+    [40 * s, 5],
+    [50 * s, 15],
+    [60 * s, 25],
+  ]),
+  series({ __name__: 'g', job: 'a' }, [
+    [10 * s, 1],
+    [30 * s, 3],
+    [40 * s, STALE],
+    [60 * s, 6],
+  ]),
+  series({ __name__: 'g', job: 'b' }, [
+    [10 * s, NaN],
+    [30 * s, -1],
+  ]),
   series({ __name__: 'h_bucket', le: '1' }, [[60 * s, 5]]),
   series({ __name__: 'h_bucket', le: '2' }, [[60 * s, 8]]),
   series({ __name__: 'h_bucket', le: '+Inf' }, [[60 * s, 10]]),
@@ -20,9 +35,22 @@ const SOURCE = memorySource([
 ]);
 
 /** The rows at the steps `start, start + step, …`: labels and values, null where nothing is present. */
-function run(text: string, startS: number, endS = startS, stepS = 10): [Record<string, string>, (number | null)[]][] {
+function run(
+  text: string,
+  startS: number,
+  endS = startS,
+  stepS = 10,
+  scope: EvalContext['scope'] = 'whole',
+): [Record<string, string>, (number | null)[]][] {
   const grid = rangeGrid(startS * s, endS * s, stepS * s);
-  const value = evaluate(normalise(parseExpr(text), grid), { grid, lookbackMs: 25 * s, source: SOURCE, merged: [], usage: startUsage(), scope: 'whole' });
+  const value = evaluate(normalise(parseExpr(text), grid), {
+    grid,
+    lookbackMs: 25 * s,
+    source: SOURCE,
+    merged: [],
+    usage: startUsage(),
+    scope,
+  });
   if (value.kind === 'string') throw new Error('a string has no rows');
   if (value.kind === 'scalar') return [[{}, [...value.values]]];
   return value.rows.map(({ labels, values, present }) => [
@@ -110,8 +138,25 @@ describe('operators', () => {
   ])('%s', (text, want) => expect(run(text, 60)).toEqual(want));
 
   it('tell of series that do not match one to one', () => {
-    expect(() => run('c + on () {__name__=~"c|g", job="a"}', 60)).toThrow(/found duplicate series for the match group {} on the right/);
+    expect(() => run('c + on () {__name__=~"c|g", job="a"}', 60)).toThrow(
+      /found duplicate series for the match group {} on the right/,
+    );
     expect(() => run('{__name__=~"c|g", job="a"} + on () c', 60)).toThrow(/many-to-one matching must be explicit/);
+  });
+});
+
+describe('two series of one match group', () => {
+  const left = 'g{job="none"}';
+  const twice = '{__name__=~"c|g", job="a"}';
+
+  it('are no error while the other side is empty', () => {
+    expect(run(`${left} + on () ${twice}`, 60)).toEqual([]);
+    expect(run(`${twice} + on () group_right () ${left}`, 60)).toEqual([]);
+  });
+
+  it('leave it undecided inside a domain, whose empty side may have series elsewhere', () => {
+    expect(() => run(`${left} + on () ${twice}`, 60, 60, 10, 'part')).toThrow(/may not be elsewhere/);
+    expect(() => run(`c + on () ${twice}`, 60, 60, 10, 'part')).toThrow(/found duplicate series/);
   });
 });
 

@@ -96,15 +96,36 @@ describe('values', () => {
     expect(valueOf(op, merged(op, ...parts.map((part) => stateOf(op, part))))).toEqual(want);
 
   it.each<[PartialOp, Cell[][], Cell]>([
-    ['sum', [[1e100, 1], [-1e100, 1]], 2],
+    [
+      'sum',
+      [
+        [1e100, 1],
+        [-1e100, 1],
+      ],
+      2,
+    ],
     ['sum', [[0.1, 0.2], [0.3]], 0.6],
     ['sum', [[Infinity], [-Infinity]], NaN],
     ['sum', [[Infinity, 1], [2]], Infinity],
     ['sum', [[], [undefined]], undefined],
     ['avg', [[9.98e307], [9.99e307]], 9.985e307],
     ['avg', [[1, 2, 3], [10]], 4],
-    ['avg', [[-1.7e308, -1.7e308], [1.7e308, 1.7e308]], 0],
-    ['count', [[NaN, 1], [undefined, 2]], 3],
+    [
+      'avg',
+      [
+        [-1.7e308, -1.7e308],
+        [1.7e308, 1.7e308],
+      ],
+      0,
+    ],
+    [
+      'count',
+      [
+        [NaN, 1],
+        [undefined, 2],
+      ],
+      3,
+    ],
     ['min', [[NaN], [3, 2]], 2],
     ['max', [[NaN], [NaN]], NaN],
     ['max', [[-Infinity], [-5]], -5],

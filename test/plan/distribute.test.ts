@@ -66,7 +66,9 @@ it('takes @ end() for the end that was asked for, not for the last step', () => 
 });
 
 it('refuses a range vector, which would need raw samples at the hub', () => {
-  expect(() => distribute(parseExpr('x[5m]'), instantGrid(0), 'domain')).toThrow(/^refused: a range vector is raw samples/);
+  expect(() => distribute(parseExpr('x[5m]'), instantGrid(0), 'domain')).toThrow(
+    /^refused: a range vector is raw samples/,
+  );
 });
 
 describe('a domain is asked only when it could hold something', () => {

@@ -51,21 +51,21 @@ const rowsArbitrary = (steps: number, fields: number): fc.Arbitrary<ColumnsRow[]
     fc.record({
       labels: fc.uniqueArray(fc.string({ minLength: 1, maxLength: 5 }), { maxLength: 4 }).chain((names) => {
         const sorted = names.sort((a, b) => (a < b ? -1 : 1));
-        return fc.tuple(...sorted.map((name) => fc.tuple(fc.constant(name), fc.string({ minLength: 1 })))).map((pairs) => pairs.flat());
+        return fc
+          .tuple(...sorted.map((name) => fc.tuple(fc.constant(name), fc.string({ minLength: 1 }))))
+          .map((pairs) => pairs.flat());
       }),
-      columns: fc
-        .array(fc.constantFrom(0, 1), { minLength: steps, maxLength: steps })
-        .chain((present) =>
-          fc.record({
-            present: fc.constant(Uint8Array.from(present)),
-            fields: fc.array(
-              fc
-                .array(fc.double(), { minLength: steps, maxLength: steps })
-                .map((values) => Float64Array.from(values, (value, i) => (present[i] === 1 ? value : 0))),
-              { minLength: fields, maxLength: fields },
-            ),
-          }),
-        ),
+      columns: fc.array(fc.constantFrom(0, 1), { minLength: steps, maxLength: steps }).chain((present) =>
+        fc.record({
+          present: fc.constant(Uint8Array.from(present)),
+          fields: fc.array(
+            fc
+              .array(fc.double(), { minLength: steps, maxLength: steps })
+              .map((values) => Float64Array.from(values, (value, i) => (present[i] === 1 ? value : 0))),
+            { minLength: fields, maxLength: fields },
+          ),
+        }),
+      ),
     }),
     { maxLength: 5 },
   );
@@ -74,7 +74,9 @@ describe('columns', () => {
   it('come back as they went, bit for bit', () => {
     const framed = fc
       .tuple(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 0, max: 4 }))
-      .chain(([steps, fields]) => fc.record({ steps: fc.constant(steps), fields: fc.constant(fields), rows: rowsArbitrary(steps, fields) }));
+      .chain(([steps, fields]) =>
+        fc.record({ steps: fc.constant(steps), fields: fc.constant(fields), rows: rowsArbitrary(steps, fields) }),
+      );
     fc.assert(
       fc.property(framed, ({ steps, fields, rows }) => {
         const read = decodeColumns(COLUMNS.decode(COLUMNS.encode(encodeColumns(rows, fields))), steps, fields);
@@ -84,7 +86,10 @@ describe('columns', () => {
   });
 
   const good = (): ColumnsMessage =>
-    encodeColumns([{ labels: ['a', '1', 'b', '2'], columns: { present: Uint8Array.of(1), fields: [Float64Array.of(5)] } }], 1);
+    encodeColumns(
+      [{ labels: ['a', '1', 'b', '2'], columns: { present: Uint8Array.of(1), fields: [Float64Array.of(5)] } }],
+      1,
+    );
 
   it.each<[string, (message: ColumnsMessage) => void]>([
     ['presence bits', (message) => (message.present = new Uint8Array(2))],
@@ -103,20 +108,27 @@ describe('columns', () => {
 
 it('an answer comes back with its status and refusals', () => {
   const request = requestFor('sum(a) + sum(b)');
-  const rows = [{ labels: ['job', 'x'], columns: { present: Uint8Array.of(1), fields: [Float64Array.of(3), Float64Array.of(0)] } }];
+  const rows = [
+    { labels: ['job', 'x'], columns: { present: Uint8Array.of(1), fields: [Float64Array.of(3), Float64Array.of(0)] } },
+  ];
   const answer = { status: STATUS, fragments: [{ rows }, { refusal: { code: 'class_sealed', name: 'b' } as const }] };
   expect(decodeQueryAnswer(encodeQueryAnswer(answer, request.fragments), request)).toEqual(answer);
 });
 
 it('another version is refused by name', () => {
   const codec = messageCodec<{ version: number }>('federation.proto', 'comity.federation.v1.QueryRequest');
-  expect(() => decodeQueryRequest(codec.encode({ version: 9 }))).toThrow(/unsupported: version 9 of the federation protocol/);
+  expect(() => decodeQueryRequest(codec.encode({ version: 9 }))).toThrow(
+    /unsupported: version 9 of the federation protocol/,
+  );
 });
 
 it('any bytes are read or refused with a typed error', () => {
   const request = requestFor('sum by (job) (rate(x[5m])) / on (job) topk(2, up)');
   const valid = encodeQueryRequest(request);
-  const answer = encodeQueryAnswer({ status: STATUS, fragments: request.fragments.map(() => ({ rows: [] })) }, request.fragments);
+  const answer = encodeQueryAnswer(
+    { status: STATUS, fragments: request.fragments.map(() => ({ rows: [] })) },
+    request.fragments,
+  );
   const only = (run: () => unknown): void => {
     try {
       run();
@@ -125,14 +137,18 @@ it('any bytes are read or refused with a typed error', () => {
     }
   };
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 6 }), fc.uint8Array({ maxLength: 64 }), (edits, noise) => {
-      for (const bytes of [Uint8Array.from(valid), Uint8Array.from(answer)]) {
-        for (const [at, byte] of edits) bytes[at % bytes.length] = byte;
-        only(() => decodeQueryRequest(bytes));
-        only(() => decodeQueryAnswer(bytes, request));
-      }
-      only(() => decodeQueryRequest(noise));
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 6 }),
+      fc.uint8Array({ maxLength: 64 }),
+      (edits, noise) => {
+        for (const bytes of [Uint8Array.from(valid), Uint8Array.from(answer)]) {
+          for (const [at, byte] of edits) bytes[at % bytes.length] = byte;
+          only(() => decodeQueryRequest(bytes));
+          only(() => decodeQueryAnswer(bytes, request));
+        }
+        only(() => decodeQueryRequest(noise));
+      },
+    ),
     { numRuns: 1500 },
   );
 });

@@ -52,6 +52,8 @@ describe('a document that is not understood is refused, naming the field', () =>
 });
 
 it('matches globs in linear time', () => {
-  const policy = parse(`{version: 1, domain: eu, labels: {permit: []}, metrics: [{match: '${'*a'.repeat(40)}b', class: sealed}]}`);
+  const policy = parse(
+    `{version: 1, domain: eu, labels: {permit: []}, metrics: [{match: '${'*a'.repeat(40)}b', class: sealed}]}`,
+  );
   expect(policy.classOf('a'.repeat(20_000))).toBe('aggregate');
 });

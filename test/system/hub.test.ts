@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startHub } from '../../src/hub/hub.ts';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
 import { labelsOf } from '../../src/model/labels.ts';
+import { callApi, type ApiReply, type QueryData } from './api.ts';
 import { startFederation, type Federation } from './federation.ts';
 
 const DOMAINS = ['eu', 'us', 'ap'];
@@ -31,7 +32,11 @@ beforeAll(async () => {
     for (let i = 0; i <= 20; i++) {
       const time = NOW_MS - (20 - i) * 15_000;
       for (const name of ['requests_total', 'regional_total', 'up']) {
-        batch.add(labelsOf({ __name__: name, job: 'shop', service: 'cart', user: 'canary', domain }), time, name === 'up' ? 1 : i * 15);
+        batch.add(
+          labelsOf({ __name__: name, job: 'shop', service: 'cart', user: 'canary', domain }),
+          time,
+          name === 'up' ? 1 : i * 15,
+        );
       }
     }
     agent.store.append(batch.build());
@@ -40,21 +45,11 @@ beforeAll(async () => {
 
 afterAll(() => federation.close());
 
-interface Reply {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: any;
-}
+const call = <Data = QueryData>(path: string, init?: RequestInit): Promise<ApiReply<Data>> =>
+  callApi<Data>(federation.url, path, {}, init);
 
-async function call(path: string, init?: RequestInit): Promise<Reply> {
-  const response = await fetch(`${federation.url}${path}`, init);
-  const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json') === true;
-  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
-}
-
-const query = (expr: string, params: Record<string, string> = {}): Promise<Reply> =>
-  call(`/api/v1/query?${new URLSearchParams({ query: expr, time: String(NOW), ...params })}`);
+const query = (expr: string, params: Record<string, string> = {}): Promise<ApiReply<QueryData>> =>
+  callApi(federation.url, '/api/v1/query', { query: expr, time: String(NOW), ...params });
 
 describe('queries', () => {
   it('give one answer over all domains, with its coverage, and are silent when complete', async () => {
@@ -62,9 +57,9 @@ describe('queries', () => {
     expect(status).toBe(200);
     expect(body.data.resultType).toBe('vector');
     expect(body.data.result).toEqual([{ metric: { job: 'shop' }, value: [NOW, expect.any(String)] }]);
-    expect(Number(body.data.result[0].value[1])).toBeCloseTo(3, 12);
+    expect(Number(body.data.result[0]!.value[1])).toBeCloseTo(3, 12);
     expect(body.data.coverage.complete).toBe(true);
-    expect(body.data.coverage.domains.map((domain: { status: string }) => domain.status)).toEqual(['ok', 'ok', 'ok']);
+    expect(body.data.coverage.domains.map((domain) => domain.status)).toEqual(['ok', 'ok', 'ok']);
     expect(body).not.toHaveProperty('warnings');
     expect(headers.get('comity-coverage')).toBe('complete=true; observed=0; expected=0');
     expect(headers.get('comity-domains')).toBe('eu=ok, us=ok, ap=ok');
@@ -78,7 +73,11 @@ describe('queries', () => {
       body: 'query=sum(up)&step=30s',
     });
     expect(body.data.resultType).toBe('matrix');
-    expect(body.data.result[0].values).toEqual([[NOW - 60, '3'], [NOW - 30, '3'], [NOW, '3']]);
+    expect(body.data.result[0]!.values).toEqual([
+      [NOW - 60, '3'],
+      [NOW - 30, '3'],
+      [NOW, '3'],
+    ]);
   });
 
   it.each<[string, string, unknown]>([
@@ -89,14 +88,15 @@ describe('queries', () => {
     ['-1 / 0', 'scalar', [NOW, '-Inf']],
   ])('%s is a %s', async (expr, type, want) => {
     const { status, body } = await query(expr);
-    if (want === undefined) return expect([status, body.error]).toEqual([422, expect.stringContaining('refused: no_such_metric')]);
+    if (want === undefined)
+      return expect([status, body.error]).toEqual([422, expect.stringContaining('refused: no_such_metric')]);
     return expect([body.data.resultType, body.data.result]).toEqual([type, want]);
   });
 
   it('ask only domains that could hold something', async () => {
     const { body } = await query('sum(up{domain=~"e.+"})');
-    expect(body.data.coverage.domains.map((domain: { status: string }) => domain.status)).toEqual(['ok', 'pruned', 'pruned']);
-    expect(body.data.result[0].value[1]).toBe('1');
+    expect(body.data.coverage.domains.map((domain) => domain.status)).toEqual(['ok', 'pruned', 'pruned']);
+    expect(body.data.result[0]!.value[1]).toBe('1');
   });
 });
 
@@ -135,7 +135,11 @@ describe('refusals name the piece, the rule, the domain and what works instead',
   it.each<[string, string, string]>([
     ['requests_total', 'class aggregate in domain eu', 'sum by (job) (requests_total)'],
     ['1 + rate(requests_total[1m])', 'class aggregate', '1 + sum by (job) (rate(requests_total[1m]))'],
-    ['histogram_quantile(0.9, rate(requests_total[1m]))', 'class aggregate', 'histogram_quantile(0.9, sum by (job, le) (rate(requests_total[1m])))'],
+    [
+      'histogram_quantile(0.9, rate(requests_total[1m]))',
+      'class aggregate',
+      'histogram_quantile(0.9, sum by (job, le) (rate(requests_total[1m])))',
+    ],
     ['sum by (user, job) (requests_total)', 'label user may not leave', 'sum by (job) (requests_total)'],
     ['up', 'label user may not leave', 'sum without (user) (up)'],
   ])('%s', async (expr, reason, works) => {
@@ -149,17 +153,30 @@ describe('refusals name the piece, the rule, the domain and what works instead',
   it('by one domain leaves the answer partial', async () => {
     const { status, body } = await query('sum(regional_total)');
     expect(status).toBe(200);
-    expect(body.data.result[0].value[1]).toBe('600');
+    expect(body.data.result[0]!.value[1]).toBe('600');
     expect(body.data.coverage.complete).toBe(false);
-    const ap = body.data.coverage.domains[2];
-    expect([ap.status, ap.reason]).toEqual(['refused', expect.stringContaining('regional_total is sealed in domain ap')]);
+    const ap = body.data.coverage.domains[2]!;
+    expect([ap.status, ap.reason]).toEqual([
+      'refused',
+      expect.stringContaining('regional_total is sealed in domain ap'),
+    ]);
     expect(body.warnings).toEqual([body.warnings[0], body.warnings[0]]);
     expect(body.warnings[0]).toMatch(/^partial answer: .*ap refused/);
   });
 
   it('no answer holds a label that the policy does not permit', async () => {
-    for (const expr of ['sum by (service) (up)', 'up', 'sum by (user) (up)', 'sum(up{user="canary"})', 'sum without (service) (up)']) {
-      expect(JSON.stringify((await query(expr)).body).replaceAll(JSON.stringify(expr).slice(1, -1), '').replaceAll('user=\\"canary\\"', '')).not.toContain('canary');
+    for (const expr of [
+      'sum by (service) (up)',
+      'up',
+      'sum by (user) (up)',
+      'sum(up{user="canary"})',
+      'sum without (service) (up)',
+    ]) {
+      expect(
+        JSON.stringify((await query(expr)).body)
+          .replaceAll(JSON.stringify(expr).slice(1, -1), '')
+          .replaceAll('user=\\"canary\\"', ''),
+      ).not.toContain('canary');
     }
   });
 });
@@ -169,7 +186,9 @@ describe('labels', () => {
     expect((await call('/api/v1/labels')).body.data).toEqual(['__name__', 'domain', 'job', 'service']);
     expect((await call('/api/v1/label/domain/values')).body.data).toEqual(['ap', 'eu', 'us']);
     expect((await call('/api/v1/label/U__service/values')).body.data).toEqual(['cart']);
-    expect((await call('/api/v1/label/__name__/values?match[]=up&limit=1', { method: 'POST' })).body.data).toEqual(['up']);
+    expect((await call('/api/v1/label/__name__/values?match[]=up&limit=1', { method: 'POST' })).body.data).toEqual([
+      'up',
+    ]);
     const refused = await call('/api/v1/label/user/values');
     expect([refused.status, refused.body.error]).toEqual([422, 'refused: label user may not leave domain eu']);
   });
@@ -188,7 +207,12 @@ describe('a hub without one of its domains', () => {
       queryTimeoutMs: 2_000,
       domains: [
         { name: 'eu', jurisdiction: 'EU', url: eu, token: 'x'.repeat(32) },
-        { name: 'us', jurisdiction: 'US', url: `http://127.0.0.1:${(impostor.address() as AddressInfo).port}`, token: 'y'.repeat(32) },
+        {
+          name: 'us',
+          jurisdiction: 'US',
+          url: `http://127.0.0.1:${(impostor.address() as AddressInfo).port}`,
+          token: 'y'.repeat(32),
+        },
         { name: 'ap', jurisdiction: 'IN', url: 'http://127.0.0.1:1', token: 'z'.repeat(32) },
       ],
     });
@@ -200,9 +224,8 @@ describe('a hub without one of its domains', () => {
   });
 
   it('says what is wrong with each and answers 503, never a number', async () => {
-    const response = await fetch(`${hub.url}/api/v1/query?query=sum(up)`);
-    const body = (await response.json()) as any;
-    expect([response.status, body.errorType]).toEqual([503, 'unavailable']);
+    const { status, body } = await callApi(hub.url, '/api/v1/query', { query: 'sum(up)' });
+    expect([status, body.errorType]).toEqual([503, 'unavailable']);
     const [eu, us, ap] = body.data.coverage.domains;
     expect(eu).toMatchObject({ status: 'refused', reason: expect.stringContaining('token') });
     expect(us).toMatchObject({ status: 'unreachable', reason: expect.stringContaining('malformed') });
@@ -215,10 +238,8 @@ describe('a domain that dies', () => {
     const small = await startFederation({ domains: ['a', 'b'], policy: (domain) => policy(domain) });
     try {
       await small.agents.get('b')!.close();
-      const ask = async (params: Record<string, string>, headers: Record<string, string> = {}) => {
-        const response = await fetch(`${small.url}/api/v1/query?${new URLSearchParams(params)}`, { headers });
-        return { status: response.status, body: (await response.json()) as any };
-      };
+      const ask = (params: Record<string, string>, headers: Record<string, string> = {}) =>
+        callApi(small.url, '/api/v1/query', params, { headers });
       const partial = await ask({ query: 'count(up) or vector(0)' });
       expect(partial.body.data.coverage.domains[1]).toMatchObject({ domain: 'b', status: 'unreachable' });
       expect(partial.body.warnings[0]).toContain('b unreachable (connection refused)');
@@ -239,13 +260,13 @@ describe('a domain that dies', () => {
 it('serves its health, build information, state of domains and metrics', async () => {
   expect((await call('/-/healthy')).status).toBe(200);
   expect((await call('/-/ready')).status).toBe(200);
-  expect((await call('/api/v1/status/buildinfo')).body.data.version).toMatch(/^3\./);
+  expect((await call<{ version: string }>('/api/v1/status/buildinfo')).body.data.version).toMatch(/^3\./);
   expect((await call('/api/v1/status/buildinfo')).body.data).not.toHaveProperty('features');
-  const { domains } = (await call('/api/v1/status/federation')).body.data;
+  const { domains } = (await call<{ domains: Record<string, unknown>[] }>('/api/v1/status/federation')).body.data;
   expect(domains[0]).toMatchObject({ domain: 'eu', reachable: true });
-  expect(domains[0].bytesReleased).toBeGreaterThan(0);
-  expect(domains[0].bytesRawHeld).toBeGreaterThan(0);
-  expect((await call('/metrics')).body).toMatch(/comity_hub_queries_total{outcome="complete"} \d+/);
+  expect(domains[0]!['bytesReleased']).toBeGreaterThan(0);
+  expect(domains[0]!['bytesRawHeld']).toBeGreaterThan(0);
+  expect((await call('/metrics')).text).toMatch(/comity_hub_queries_total{outcome="complete"} \d+/);
 });
 
 describe('comity query', () => {
@@ -279,5 +300,57 @@ describe('comity query', () => {
     const { code, stdout } = await run('sum(regional_total)', '--time', String(NOW), '--json');
     expect(code).toBe(2);
     expect(JSON.parse(stdout).data.coverage.complete).toBe(false);
+  });
+});
+
+describe('matching whose errors hang on all domains', () => {
+  let split: Federation;
+  const ask = (expr: string) => callApi(split.url, '/api/v1/query', { query: expr, time: String(NOW) });
+
+  // Domain b holds two series of one match group; only domain a holds what they could match.
+  beforeAll(async () => {
+    split = await startFederation({
+      domains: ['a', 'b'],
+      policy: (domain) => `
+version: 1
+domain: ${domain}
+labels: {permit: [instance, zone]}
+metrics: [{match: 'open_*', class: open}]
+`,
+    });
+    const put = (domain: string, ...series: Record<string, string>[]) => {
+      const batch = batchBuilder();
+      for (const labels of series) batch.add(labelsOf({ ...labels, domain }), NOW_MS, 1);
+      split.agents.get(domain)!.store.append(batch.build());
+    };
+    const names = (prefix: string) => [
+      { __name__: `${prefix}_many`, instance: 'i', zone: '1' },
+      { __name__: `${prefix}_many`, instance: 'i', zone: '2' },
+    ];
+    put('a', { __name__: 'open_one', instance: 'i' }, { __name__: 'sum_one', instance: 'i' });
+    put('b', ...names('open'), ...names('sum'));
+  });
+
+  afterAll(() => split.close());
+
+  it('is settled at the hub where the series may go there', async () => {
+    const failed = await ask('open_one + on (domain, instance) open_many');
+    expect([failed.status, failed.body.errorType]).toEqual([422, 'execution']);
+    expect(failed.body.error).toMatch(/^found duplicate series for the match group {domain="b", instance="i"}/);
+    const empty = await ask('open_none + on (domain, instance) open_many');
+    expect([empty.status, empty.body.data.result, empty.body.data.coverage.complete]).toEqual([200, [], true]);
+  });
+
+  it('is refused by name where they may not', async () => {
+    const refused = await ask('sum(sum_one + on (domain, instance) sum_many)');
+    expect([refused.status, refused.body.error]).toEqual([
+      422,
+      expect.stringMatching(/^refused: .*not unique in domain b.*What works: match on more labels$/),
+    ]);
+  });
+
+  it('an error that is certain in one domain fails the query', async () => {
+    const failed = await ask('open_many * on (domain, instance) open_many');
+    expect([failed.status, failed.body.errorType, failed.body.status]).toEqual([422, 'execution', 'error']);
   });
 });

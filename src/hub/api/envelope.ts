@@ -10,7 +10,12 @@ const JSON_TYPE = 'application/json; charset=utf-8';
  * Sends `{"status":"success","data":…}`; `data` is JSON text. A missing part is told as the first and as the last warning:
  * Grafana's panel header shows only the last, other clients only the first.
  */
-export function sendSuccess(reply: FastifyReply, data: string, coverage?: Coverage, warnings: readonly string[] = []): FastifyReply {
+export function sendSuccess(
+  reply: FastifyReply,
+  data: string,
+  coverage?: Coverage,
+  warnings: readonly string[] = [],
+): FastifyReply {
   if (coverage !== undefined) reply.headers(coverageHeaders(coverage));
   const notices = warnings.length === 1 ? [warnings[0], warnings[0]] : warnings;
   const suffix = notices.length === 0 ? '' : `,"warnings":${JSON.stringify(notices)}`;

@@ -6,7 +6,8 @@ import { parseDuration } from '../../promql/duration.ts';
 export function requestParams(request: FastifyRequest): URLSearchParams {
   const params = new URLSearchParams(request.body instanceof URLSearchParams ? request.body : undefined);
   const query = request.url.indexOf('?');
-  if (query >= 0) for (const [name, value] of new URLSearchParams(request.url.slice(query + 1))) params.append(name, value);
+  if (query >= 0)
+    for (const [name, value] of new URLSearchParams(request.url.slice(query + 1))) params.append(name, value);
   return params;
 }
 

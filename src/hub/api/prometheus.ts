@@ -35,7 +35,14 @@ export function prometheusApi(app: FastifyInstance, deps: PrometheusApiDeps): vo
   });
   app.get('/api/v1/status/buildinfo', (_request, reply) => {
     // Without `features`: Grafana takes a server that lists any for Mimir.
-    const info = { version: COMPATIBLE_WITH, revision: `comity-${VERSION}`, branch: '', buildUser: '', buildDate: '', goVersion: '' };
+    const info = {
+      version: COMPATIBLE_WITH,
+      revision: `comity-${VERSION}`,
+      branch: '',
+      buildUser: '',
+      buildDate: '',
+      goVersion: '',
+    };
     return sendSuccess(reply, JSON.stringify(info));
   });
 }
@@ -75,7 +82,10 @@ const rangeQuery: QueryKind = {
       const present = new Uint8Array(grid.steps).fill(1);
       return matrixJson([{ labels: [], values: value.values, present }], grid);
     }
-    return matrixJson(value.rows.toSorted((a, b) => compareLabels(a.labels, b.labels)), grid);
+    return matrixJson(
+      value.rows.toSorted((a, b) => compareLabels(a.labels, b.labels)),
+      grid,
+    );
   },
 };
 
@@ -106,7 +116,12 @@ async function answer(
   }
 }
 
-function run(deps: PrometheusApiDeps, request: FastifyRequest, params: URLSearchParams, grid: QueryGrid): Promise<QueryResult> {
+function run(
+  deps: PrometheusApiDeps,
+  request: FastifyRequest,
+  params: URLSearchParams,
+  grid: QueryGrid,
+): Promise<QueryResult> {
   const text = requiredParam(params, 'query');
   const timeoutMs = Math.min(durationParam(params, 'timeout') ?? Infinity, deps.queryTimeoutMs);
   return runQuery(
@@ -122,7 +137,12 @@ function run(deps: PrometheusApiDeps, request: FastifyRequest, params: URLSearch
   );
 }
 
-async function answerLabels(deps: PrometheusApiDeps, request: FastifyRequest, reply: FastifyReply, name: string): Promise<FastifyReply> {
+async function answerLabels(
+  deps: PrometheusApiDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  name: string,
+): Promise<FastifyReply> {
   const params = requestParams(request);
   const result = await runLabels(
     {

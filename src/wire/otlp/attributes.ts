@@ -17,7 +17,7 @@ export interface TranslateOptions {
 }
 
 /** Enough to break any question down by service, environment and region without a join to `target_info`. */
-export const DEFAULT_PROMOTED: readonly string[] = [
+const DEFAULT_PROMOTED: readonly string[] = [
   'service.name',
   'service.namespace',
   'deployment.environment.name',

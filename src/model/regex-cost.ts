@@ -1,9 +1,3 @@
-/**
- * What all regular expressions of one query may cost together. An address as four times `\d{1,3}` costs 15; what is
- * allowed here compiles within a fraction of a second.
- */
-export const REGEX_COST_MAX = 200_000;
-
 /** `\pL` is a table of hundreds of ranges, each of which is compiled. */
 const UNICODE_CLASS_COST = 200;
 
