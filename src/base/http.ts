@@ -1,11 +1,13 @@
-import { fastify, LogController, type FastifyInstance } from 'fastify';
+import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { parseListen } from './config.ts';
 
 /** An HTTP server with the project's settings; it writes no line a request. */
 export function httpServer(log: Logger): FastifyInstance {
+  // Typed as Fastify's own kind of logger, or every signature that takes a server would have to name pino's.
+  const loggerInstance: FastifyBaseLogger = log;
   return fastify({
-    loggerInstance: log,
+    loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 1024 },

@@ -47,8 +47,6 @@ export async function runDifferential(options: Options, say: (line: string) => v
   const random = randomFrom(options.seed);
   const dataset = makeDataset(random.fork(0));
   const oracle = await startOracle();
-  // The oracle's handles keep no process alive, so waiting for its end alone would not last until that end.
-  const alive = setInterval(() => undefined, 1000);
   let federation: Federation | undefined;
   try {
     federation = await startFederation({ domains: DOMAINS, policy: policyFor });
@@ -60,7 +58,6 @@ export async function runDifferential(options: Options, say: (line: string) => v
   } finally {
     await federation?.close();
     await oracle.close();
-    clearInterval(alive);
   }
 }
 

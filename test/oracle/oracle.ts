@@ -77,6 +77,8 @@ export async function startOracle(options: { readonly args?: readonly string[] }
   });
   const close = async () => {
     if (child.exitCode === null && child.signalCode === null) {
+      // It was let go of after its start; now its end is waited for.
+      child.ref();
       const ended = once(child, 'exit');
       child.stdin.end();
       await ended;
