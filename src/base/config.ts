@@ -7,13 +7,16 @@ import { ComityError } from './errors.ts';
 
 /** Reads a YAML file against a closed schema. Throws `bad_config` that names the file and the field at fault. */
 export function readConfigFile<T extends TSchema>(path: string, schema: T): Static<T> {
-  let text: string;
+  return parseConfig(readText(path), schema, path);
+}
+
+/** The text of a file that configuration names. Throws `bad_config`. */
+export function readText(path: string): string {
   try {
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     throw new ComityError('bad_config', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
-  return parseConfig(text, schema, path);
 }
 
 /** The same for text at hand; `source` names it in errors. Fields with defaults are filled in. */
@@ -23,9 +26,20 @@ export function parseConfig<T extends TSchema>(text: string, schema: T, source: 
   if (problem !== undefined) throw new ComityError('bad_config', `${source}: ${problem.message}`);
   const value = Value.Default(schema, document.toJS({ maxAliasCount: 100 }) ?? {});
   if (Value.Check(schema, value)) return value;
-  const [error] = [...Value.Errors(schema, value)];
-  const field = error === undefined || error.instancePath === '' ? 'the document' : error.instancePath;
-  throw new ComityError('bad_config', `${source}: ${field} ${error?.message ?? 'is invalid'}${detail(error)}`);
+  const problems = Value.Errors(schema, value)
+    .filter((error) => error.keyword !== 'additionalProperties')
+    .slice(0, PROBLEMS_SHOWN)
+    .map(describe);
+  throw new ComityError('bad_config', `${source}: ${problems.join('; ')}`);
+}
+
+/** A misspelt field is two mistakes, a missing and an unknown one: it helps to see both. */
+const PROBLEMS_SHOWN = 4;
+
+function describe({ instancePath, message }: { instancePath: string; message: string }): string {
+  const field = instancePath === '' ? 'the document' : instancePath;
+  // A closed schema is told of as one that no value can satisfy.
+  return message === 'schema is false' ? `${field} is not a known field` : `${field} ${message}`;
 }
 
 /** A path in a configuration file, taken from the folder of that file. */
@@ -37,7 +51,7 @@ export function resolveBeside(configPath: string, path: string): string {
 export function readSecret(config: { token?: string; token_file?: string }, configPath: string): string {
   const secret =
     config.token ??
-    (config.token_file === undefined ? '' : readFileSync(resolveBeside(configPath, config.token_file), 'utf8').trim());
+    (config.token_file === undefined ? '' : readText(resolveBeside(configPath, config.token_file)).trim());
   if (secret.length < 16) {
     throw new ComityError(
       'bad_config',
@@ -58,9 +72,4 @@ export function parseListen(address: string): { host: string; port: number } {
     );
   }
   return { host: match[1] ?? match[2]!, port };
-}
-
-function detail(error: { params?: unknown } | undefined): string {
-  const params = error?.params as { additionalProperties?: string[] } | undefined;
-  return params?.additionalProperties === undefined ? '' : ` (${params.additionalProperties.join(', ')})`;
 }

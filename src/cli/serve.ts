@@ -7,13 +7,15 @@ import { pino, type Logger } from 'pino';
  */
 export async function serve(start: (log: Logger) => Promise<{ close(): Promise<void> }>): Promise<void> {
   const log = pino({ level: process.env['COMITY_LOG_LEVEL'] ?? 'info' }, pino.destination({ dest: 2, sync: true }));
-  const program = await start(log);
-  await new Promise<void>((resolve) => {
+  // Heard from the start on, so that a signal while starting ends the program just as cleanly.
+  const told = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
     if (process.env['COMITY_EXIT_WITH_PARENT'] === '1') {
       process.stdin.once('end', resolve).once('close', resolve).once('error', resolve).resume();
     }
   });
+  const program = await start(log);
+  await told;
   await program.close();
   // Standard input would keep the process alive when it was a signal that ended it.
   process.stdin.destroy();
