@@ -89,10 +89,12 @@ async function attempt<T extends { status: DomainStatus }>(
     heard(domain, status);
     return { ok: true, value };
   } catch (error) {
-    domain.reachable = false;
     if ((error as Error).name === 'TimeoutError') {
+      // Says nothing of the domain when the caller's patience was short; the heartbeat's is not.
+      domain.reachable &&= endpoint !== 'status';
       return { ok: false, outcome: 'timeout', reason: `no answer within ${Math.round(budgetMs)} ms` };
     }
+    domain.reachable = false;
     return { ok: false, outcome: 'unreachable', reason: describe(error) };
   }
 }

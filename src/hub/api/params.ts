@@ -36,6 +36,13 @@ export function durationParam(params: URLSearchParams, name: string): number | u
   }
 }
 
+/** The same, which must be longer than nothing. */
+export function positiveDuration(params: URLSearchParams, name: string): number | undefined {
+  const ms = durationParam(params, name);
+  if (ms !== undefined && !(ms > 0)) throw invalid(name, 'it must be longer than 0');
+  return ms;
+}
+
 export function integerParam(params: URLSearchParams, name: string): number | undefined {
   const text = params.get(name);
   if (text === null || text === '') return undefined;

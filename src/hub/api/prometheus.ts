@@ -10,7 +10,15 @@ import { runLabels } from '../labels.ts';
 import { runQuery, type QueryResult } from '../query.ts';
 import type { Registry } from '../registry.ts';
 import { sendSuccess } from './envelope.ts';
-import { durationParam, integerParam, invalid, requestParams, requiredParam, timeParam } from './params.ts';
+import {
+  durationParam,
+  integerParam,
+  invalid,
+  positiveDuration,
+  requestParams,
+  requiredParam,
+  timeParam,
+} from './params.ts';
 import { unescapeLabelName } from './unescape.ts';
 
 export interface PrometheusApiDeps {
@@ -128,7 +136,7 @@ function run(
     {
       text,
       grid,
-      lookbackMs: durationParam(params, 'lookback_delta') ?? deps.lookbackMs,
+      lookbackMs: positiveDuration(params, 'lookback_delta') ?? deps.lookbackMs,
       deadlineMs: Date.now() + timeoutMs,
       allowPartial: params.get('partial_response') !== 'false' && request.headers['fromalert'] !== 'true',
     },
