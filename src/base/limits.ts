@@ -11,18 +11,28 @@ export const LIMITS = {
   /** Nesting of a PromQL expression or of a fragment's tree: deeper ones could overflow the stack. */
   expressionDepth: 128,
   /**
-   * Cost of compiling the regular expressions of one query, in atoms after repetitions are written out. An address as four
-   * times `\d{1,3}` costs 15; what is allowed here compiles within a fraction of a second.
+   * Cost of the regular expressions of one query, in atoms after repetitions are written out. An address as four times
+   * `\d{1,3}` costs 15; what is allowed here compiles within a tenth of a second. Plain alternations cost nothing.
    */
-  regexCost: 200_000,
-  /** Series that one fragment may touch inside a domain. */
+  regexCost: 10_000,
+  /** Cost of one regular expression times the characters it is run over; at some 13 M a second, a few seconds. */
+  regexWork: 50_000_000,
+  /** Series selectors in one request for labels. */
+  selectorsPerRequest: 64,
+  /** Series that the fragments of one request may touch inside a domain. */
   seriesPerQuery: 500_000,
+  /** Series x steps that one request may compute inside a domain: some seconds of work. */
+  cellsPerQuery: 200_000_000,
+  /** Time that a domain works on one request, whatever the hub allows it. */
+  answerMs: 30_000,
   /** Cells (series x steps) that one vector may hold in memory: 50 M cells are 450 MB. */
   cellsPerVector: 50_000_000,
   /** Fragments in one federated request. */
   fragmentsPerQuery: 64,
   /** Bytes of one domain's answer after decompression. */
-  answerBytes: 64 * 1024 * 1024,
+  answerBytes: 32 * 1024 * 1024,
+  /** Rows of one domain's answer. Each is objects in memory, however few bytes it was. */
+  rowsPerAnswer: 200_000,
   /** Names or values that a label request may return; Grafana asks for 40,000. */
   labelValues: 40_000,
   /** Label names and values longer than this are rejected at ingest. */
@@ -35,4 +45,10 @@ export const LIMITS = {
   streams: 100_000,
   /** Requests a hub has under way at one domain; a small domain must not be flooded. */
   requestsPerDomain: 8,
+  /** Series that an agent holds: each costs about half a kilobyte of memory, so this many fit into 1 GB. */
+  seriesPerDomain: 2_000_000,
+  /** Series that one request may add. A Collector's first batch brings a few thousand; far more is a faulty sender. */
+  newSeriesPerRequest: 50_000,
+  /** Bytes of request bodies that an agent holds at once: sixteen of the largest. */
+  bodyBytesAtOnce: 256 * 1024 * 1024,
 } as const;

@@ -2,6 +2,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 import { ComityError } from './errors.ts';
+import { LIMITS } from './limits.ts';
+
+/**
+ * Messages within messages that may be read or written: a fragment's tree takes two for each node. Well below what the
+ * stack can hold.
+ */
+const DEPTH = LIMITS.expressionDepth * 2 + 32;
+protobuf.util.recursionLimit = DEPTH;
+protobuf.Reader.recursionLimit = DEPTH;
 
 const PROTO_DIR = fileURLToPath(new URL('../../proto/', import.meta.url));
 
@@ -28,6 +37,20 @@ export function messageCodec<T extends object>(file: string, type: string): Mess
       }
     },
   };
+}
+
+/** Refuses a message with more than `most` top-level fields, before objects are made of them. Throws `bad_data`. */
+export function assertFieldCount(bytes: Uint8Array, most: number): void {
+  const reader = protobuf.Reader.create(bytes);
+  try {
+    for (let fields = 1; reader.pos < reader.len; fields++) {
+      if (fields > most) throw new ComityError('bad_data', 'malformed message: too many fields');
+      reader.skipType(reader.uint32() & 7);
+    }
+  } catch (error) {
+    if (error instanceof ComityError) throw error;
+    throw new ComityError('bad_data', 'malformed message', { cause: error });
+  }
 }
 
 function loadRoot(file: string): protobuf.Root {

@@ -1,6 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import { ComityError, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { startUsage, type EvalContext } from '../engine/context.ts';
+import { startUsage, type EvalContext, type Usage } from '../engine/context.ts';
 import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
 import { labelValue, METRIC_NAME } from '../model/labels.ts';
 import type { Source } from '../model/source.ts';
@@ -31,9 +32,15 @@ export interface Border {
 /**
  * Answers a hub's fragments: for each, the policy's check of the tree, the evaluation, then the policy's check of every
  * label set that would leave. A fragment that fails is answered with a refusal; the others are answered all the same.
+ * Between fragments others of the process get their turn.
  */
-export function releaseQuery(query: FragmentQuery, border: Border): Released {
-  const fragments = query.fragments.map((fragment) => answerFragment(fragment, query, border));
+export async function releaseQuery(query: FragmentQuery, border: Border): Promise<Released> {
+  const usage = startUsage(Date.now() + Math.min(query.timeLeftMs, LIMITS.answerMs));
+  const fragments: FragmentAnswer[] = [];
+  for (const fragment of query.fragments) {
+    fragments.push(answerFragment(fragment, query, border, usage));
+    await setImmediate();
+  }
   return seal('query', encodeQueryAnswer({ status: border.status(), fragments }, query.fragments));
 }
 
@@ -50,6 +57,7 @@ export function releaseLabels(query: LabelsQuery, border: Border): Released {
   const found = new Set<string>();
   const limit = Math.min(query.limit || LIMITS.labelValues, LIMITS.labelValues);
   for (const matchers of query.selectors.length === 0 ? [[]] : query.selectors) {
+    if (found.size >= limit) break;
     for (const labels of source.series(matchers, query.fromMs, query.toMs)) {
       if (found.size >= limit) break;
       if (policy.classOf(labelValue(labels, METRIC_NAME)) === 'sealed') continue;
@@ -70,12 +78,13 @@ export function releaseError(error: ComityError): Released {
   return seal('error', encodeErrorAnswer(error.code));
 }
 
-function answerFragment(fragment: Fragment, query: FragmentQuery, border: Border): FragmentAnswer {
+function answerFragment(fragment: Fragment, query: FragmentQuery, border: Border, usage: Usage): FragmentAnswer {
   const { policy, source } = border;
-  const refusal = checkFragment(fragment, policy, (selector) => metricNames(source, selector.matchers));
-  if (refusal !== undefined) return { refusal };
-  const ctx = { ...query, source, merged: [], usage: startUsage(), scope: 'part' } as const;
+  const { grid, lookbackMs } = query;
   try {
+    const refusal = checkFragment(fragment, policy, ({ matchers }) => source.series(matchers, -Infinity, Infinity));
+    if (refusal !== undefined) return { refusal };
+    const ctx: EvalContext = { grid, lookbackMs, source, merged: [], usage, scope: 'part' };
     const rows = fragmentRows(fragment, ctx);
     for (const row of rows) {
       const leak = checkLabels(row.labels, policy);
@@ -100,17 +109,12 @@ function evaluationRefusal(error: ComityError): Refusal {
     case 'execution':
     case 'undecided':
     case 'limit':
+    case 'timeout':
     case 'unsupported':
       return { code: error.code, name: '' };
     default:
       throw error;
   }
-}
-
-function metricNames(source: Source, matchers: Parameters<Source['series']>[0]): Set<string> {
-  const names = new Set<string>();
-  for (const labels of source.series(matchers, -Infinity, Infinity)) names.add(labelValue(labels, METRIC_NAME));
-  return names;
 }
 
 function addPermittedNames(found: Set<string>, labels: readonly string[], policy: Policy): void {

@@ -20,22 +20,38 @@ export interface EvalContext {
   readonly scope: 'whole' | 'part';
 }
 
-/** Counts what an evaluation touches and stops it at the limits. */
+/** Counts what the evaluations of one request touch and stops them at the limits. */
 export interface Usage {
   series: number;
+  cells: number;
+  readonly deadlineMs: number;
 }
 
-export function startUsage(): Usage {
-  return { series: 0 };
+/** `deadlineMs`: when to give up, in ms since the epoch. */
+export function startUsage(deadlineMs: number): Usage {
+  return { series: 0, cells: 0, deadlineMs };
 }
 
-/** Counts one more series. Throws `limit` past `LIMITS.seriesPerQuery`. */
-export function touchSeries(usage: Usage): void {
+/** The clock is looked at once in so many series. */
+const SERIES_PER_LOOK = 64;
+
+/** Counts one more series over the steps of a query. Throws `limit` past a bound and `timeout` past the deadline. */
+export function touchSeries({ usage, grid }: EvalContext): void {
   usage.series++;
+  usage.cells += grid.steps;
   if (usage.series > LIMITS.seriesPerQuery) {
     throw new ComityError(
       'limit',
       `the query touches more than ${LIMITS.seriesPerQuery} series. Narrow its selectors with more matchers`,
     );
+  }
+  if (usage.cells > LIMITS.cellsPerQuery) {
+    throw new ComityError(
+      'limit',
+      `the query computes more than ${LIMITS.cellsPerQuery} values (series x steps). Narrow its selectors or raise the step`,
+    );
+  }
+  if (usage.series % SERIES_PER_LOOK === 0 && Date.now() > usage.deadlineMs) {
+    throw new ComityError('timeout', 'the query ran out of time');
   }
 }

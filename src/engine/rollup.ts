@@ -23,7 +23,7 @@ export function rollupRows(
   const values = new Float64Array(steps);
   const present = new Uint8Array(steps);
   for (const stored of ctx.source.select(matrix.selector.matchers, read.firstMs - matrix.rangeMs + 1, read.lastMs)) {
-    touchSeries(ctx.usage);
+    touchSeries(ctx);
     const { labels, times, values: samples } = withoutStale(stored);
     const kernel = rollup.prepare(times, samples, matrix.rangeMs);
     let from = 0;

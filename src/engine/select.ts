@@ -37,7 +37,7 @@ export function selectInstant(selector: VectorSelector, ctx: EvalContext, sink: 
   const values = new Float64Array(steps);
   const present = new Uint8Array(steps);
   for (const series of ctx.source.select(selector.matchers, read.firstMs - ctx.lookbackMs + 1, read.lastMs)) {
-    touchSeries(ctx.usage);
+    touchSeries(ctx);
     let next = 0;
     let any = 0;
     for (let step = 0; step < steps; step++) {

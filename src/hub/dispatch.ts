@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
+import type { Pool } from 'undici';
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { DomainOutcome } from '../coverage/coverage.ts';
 import { decodeErrorAnswer, decodeStatusAnswer, type DomainStatus } from '../plan/frames.ts';
-import { heard, type Domain, type Registry } from './registry.ts';
+import { heard, type Domain } from './registry.ts';
 
 /** A domain's answer, or why there is none. */
 export type Answer<T> =
@@ -14,6 +15,8 @@ export type Answer<T> =
       readonly ok: false;
       readonly outcome: Exclude<DomainOutcome, 'ok' | 'partial' | 'pruned'>;
       readonly reason: string;
+      /** Whether a second try at once could go better. */
+      readonly retryable: boolean;
     };
 
 export type Endpoint = 'query' | 'labels' | 'status';
@@ -23,9 +26,17 @@ const RETRY_SPREAD_MS = 200;
 
 const decompress = promisify(zstdDecompress);
 
+/** What is asked of a domain, and until when. */
+interface Ask<T> {
+  readonly endpoint: Endpoint;
+  readonly body: Uint8Array;
+  readonly deadlineMs: number;
+  decode(bytes: Uint8Array): T;
+}
+
 /**
- * Asks one domain, within its queue, until `deadlineMs`. Failures of the domain are answers too, never exceptions; what
- * can pass (a refused connection, 429, 503) is tried once more.
+ * Asks one domain, within its queue, until `deadlineMs`, time in the queue included. Failures of the domain are answers
+ * too, never exceptions; what can pass (no connection, 429, 503) is tried once more.
  */
 export async function askDomain<T extends { status: DomainStatus }>(
   domain: Domain,
@@ -34,36 +45,38 @@ export async function askDomain<T extends { status: DomainStatus }>(
   deadlineMs: number,
   decode: (bytes: Uint8Array) => T,
 ): Promise<Answer<T>> {
-  return domain.limit(async () => {
-    const first = await attempt(domain, endpoint, body, deadlineMs, decode);
-    if (first.ok || first.outcome !== 'unreachable' || Date.now() + RETRY_SPREAD_MS >= deadlineMs) return first;
+  const ask: Ask<T> = { endpoint, body, deadlineMs, decode };
+  const queued = domain.limit(async () => {
+    const first = await attempt(domain, domain.pool, ask);
+    if (first.ok || !first.retryable || Date.now() + RETRY_SPREAD_MS >= deadlineMs) return first;
     await sleep(Math.random() * RETRY_SPREAD_MS);
-    return attempt(domain, endpoint, body, deadlineMs, decode);
+    return attempt(domain, domain.pool, ask);
   });
+  return Promise.race([queued, timeOut<T>(deadlineMs)]);
 }
 
-/** Asks every domain how it is, over and over; stops with `signal`. */
-export async function heartbeatLoop(registry: Registry, everyMs: number, signal: AbortSignal): Promise<void> {
+/** Asks a domain how it is, over and over; stops with `signal`. Each domain has a loop of its own, so none waits for another. */
+export async function heartbeatLoop(domain: Domain, everyMs: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const deadlineMs = Date.now() + everyMs * 2;
-    // Past the queue: how a domain is must be known above all when its queue is long.
-    await Promise.all(
-      registry.map((domain) => attempt(domain, 'status', new Uint8Array(0), deadlineMs, decodeStatusAnswer)),
-    );
+    const ask = { endpoint: 'status', body: new Uint8Array(0), deadlineMs, decode: decodeStatusAnswer } as const;
+    const answer = await Promise.race([
+      attempt(domain, domain.heartbeat, ask),
+      timeOut<{ status: DomainStatus }>(deadlineMs),
+    ]);
+    domain.reachable = answer.ok;
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
 async function attempt<T extends { status: DomainStatus }>(
   domain: Domain,
-  endpoint: Endpoint,
-  body: Uint8Array,
-  deadlineMs: number,
-  decode: (bytes: Uint8Array) => T,
+  pool: Pool,
+  { endpoint, body, deadlineMs, decode }: Ask<T>,
 ): Promise<Answer<T>> {
-  const { config, pool } = domain;
-  const budgetMs = deadlineMs - Date.now();
-  if (budgetMs <= 0) return { ok: false, outcome: 'timeout', reason: 'no time was left to ask' };
+  const { config } = domain;
+  const budgetMs = Math.ceil(deadlineMs - Date.now());
+  if (budgetMs <= 0) return timedOut('no time was left to ask');
   try {
     const response = await pool.request({
       path: `/federation/v1/${endpoint}`,
@@ -83,20 +96,31 @@ async function attempt<T extends { status: DomainStatus }>(
     const bytes = zipped ? await decompress(raw, { maxOutputLength: LIMITS.answerBytes }) : raw;
     const value = decode(bytes);
     const { status } = value;
-    if (status.domain !== config.name) {
-      return { ok: false, outcome: 'refused', reason: `the agent there says it is of domain ${status.domain}` };
-    }
+    if (status.domain !== config.name) return refused(`the agent there says it is of domain ${status.domain}`);
     heard(domain, status);
     return { ok: true, value };
   } catch (error) {
-    if ((error as Error).name === 'TimeoutError') {
-      // Says nothing of the domain when the caller's patience was short; the heartbeat's is not.
-      domain.reachable &&= endpoint !== 'status';
-      return { ok: false, outcome: 'timeout', reason: `no answer within ${Math.round(budgetMs)} ms` };
-    }
+    if ((error as Error).name === 'TimeoutError') return timedOut(`no answer within ${budgetMs} ms`);
     domain.reachable = false;
-    return { ok: false, outcome: 'unreachable', reason: describe(error) };
+    const { code = '' } = error as { code?: string };
+    return { ok: false, outcome: 'unreachable', reason: describe(error), retryable: CONNECTION_ERRORS.has(code) };
   }
+}
+
+/** Failures of a connection; an answer that cannot be read will not get better. */
+const CONNECTION_ERRORS: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
+/** Loses every race until the deadline. Its timer keeps no process alive. */
+function timeOut<T>(deadlineMs: number): Promise<Answer<T>> {
+  return sleep(Math.max(0, deadlineMs - Date.now()), timedOut('no answer by the deadline'), { ref: false });
+}
+
+function timedOut(reason: string): Answer<never> {
+  return { ok: false, outcome: 'timeout', reason, retryable: false };
+}
+
+function refused(reason: string): Answer<never> {
+  return { ok: false, outcome: 'refused', reason, retryable: false };
 }
 
 async function readBounded(body: AsyncIterable<Buffer>): Promise<Buffer> {
@@ -111,10 +135,10 @@ async function readBounded(body: AsyncIterable<Buffer>): Promise<Buffer> {
 }
 
 function failure(status: number, body: Uint8Array): Answer<never> {
-  if (status === 401) return { ok: false, outcome: 'refused', reason: 'the agent does not accept this hub’s token' };
-  if (status === 429 || status >= 500)
-    return { ok: false, outcome: 'unreachable', reason: `the agent answered ${status}` };
-  return { ok: false, outcome: 'refused', reason: `the agent answered ${status} (${errorCode(body)})` };
+  if (status === 401) return refused('the agent does not accept this hub’s token');
+  if (status < 500 && status !== 429) return refused(`the agent answered ${status} (${errorCode(body)})`);
+  const retryable = status === 429 || status === 503;
+  return { ok: false, outcome: 'unreachable', reason: `the agent answered ${status}`, retryable };
 }
 
 function errorCode(body: Uint8Array): string {

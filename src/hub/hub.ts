@@ -23,14 +23,14 @@ export async function startHub(config: HubConfig, log: Logger = pino({ level: 's
   const registry = openRegistry(config.domains);
   const metrics = hubMetrics(registry);
   const stopping = new AbortController();
-  const heartbeats = heartbeatLoop(registry, HEARTBEAT_MS, stopping.signal);
+  const heartbeats = registry.map((domain) => heartbeatLoop(domain, HEARTBEAT_MS, stopping.signal));
 
   const app = httpServer(log);
   const close = async (): Promise<void> => {
     await app.close();
     stopping.abort();
     await closeRegistry(registry);
-    await heartbeats;
+    await Promise.all(heartbeats);
   };
 
   acceptForms(app);

@@ -5,8 +5,7 @@ import { startUsage } from '../engine/context.ts';
 import { evaluate, type Value } from '../engine/evaluate.ts';
 import { findUnsupported } from '../engine/supported.ts';
 import type { QueryGrid } from '../model/grid.ts';
-import { labelValue } from '../model/labels.ts';
-import { distribute, type Fragment, type Plan } from '../plan/distribute.ts';
+import { distribute, type Plan } from '../plan/distribute.ts';
 import { mayReadFrom } from '../plan/domain.ts';
 import { decodeQueryAnswer, encodeQueryRequest, type FragmentQuery, type QueryAnswer } from '../plan/frames.ts';
 import type { Expr } from '../promql/ast.ts';
@@ -14,6 +13,7 @@ import { positionOf } from '../promql/parse-error.ts';
 import { parseExpr } from '../promql/parse.ts';
 import { askDomain, type Answer } from './dispatch.ts';
 import { mergeFragment } from './merge.ts';
+import { assertRowsFit } from './own-rows.ts';
 import { explainRefusal, type DomainRefusal } from './refusal.ts';
 import type { Domain, Registry } from './registry.ts';
 
@@ -105,7 +105,13 @@ function finish({ plan, parts, refusals }: Round, query: Query): QueryResult {
   const merged = plan.fragments.map((fragment, index) =>
     mergeFragment(fragment, answersTo(index, whole), query.grid.steps),
   );
-  const value = evaluate(plan.remainder, { ...query, source: NO_SOURCE, merged, usage: startUsage(), scope: 'whole' });
+  const value = evaluate(plan.remainder, {
+    ...query,
+    source: NO_SOURCE,
+    merged,
+    usage: startUsage(query.deadlineMs),
+    scope: 'whole',
+  });
   const warning = coverageWarning(coverage);
   return { value, coverage, warnings: warning === undefined ? [] : [warning] };
 }
@@ -130,28 +136,23 @@ async function askPart(domain: Domain, plan: Plan, query: Query, domainLabel: st
   const asked = plan.fragments.flatMap(({ expr }, index) => (mayReadFrom(expr, domainLabel, name) ? [index] : []));
   if (asked.length === 0) return { domain, asked, answer: undefined };
   const fragments = asked.map((index) => plan.fragments[index]!);
-  const request: FragmentQuery = { grid: query.grid, lookbackMs: query.lookbackMs, fragments };
-  const answer = await askDomain(domain, 'query', encodeQueryRequest(request), query.deadlineMs, (bytes) =>
-    assertOwnSeries(decodeQueryAnswer(bytes, request), fragments, domainLabel, name),
-  );
-  return { domain, asked, answer };
+  const timeLeftMs = Math.max(1, query.deadlineMs - Date.now());
+  const request: FragmentQuery = { grid: query.grid, lookbackMs: query.lookbackMs, timeLeftMs, fragments };
+  const answer = await askDomain(domain, 'query', encodeQueryRequest(request), query.deadlineMs, (bytes) => {
+    const read = decodeQueryAnswer(bytes, request);
+    assertRowsFit(read, fragments, domainLabel, name);
+    return read;
+  });
+  return { domain, asked, answer: outOfTime(answer) ?? answer };
 }
 
-/** A domain speaks for itself only: a vector from it must carry its own name. */
-function assertOwnSeries(
-  answer: QueryAnswer,
-  fragments: readonly Fragment[],
-  label: string,
-  domain: string,
-): QueryAnswer {
-  answer.fragments.forEach((part, index) => {
-    if (fragments[index]!.answer !== 'vector' || !('rows' in part)) return;
-    for (const { labels } of part.rows) {
-      if (labelValue(labels, label) === domain) continue;
-      throw new ComityError('bad_data', 'it answered with a series that is not of this domain');
-    }
-  });
-  return answer;
+/** A domain that stopped at the deadline has timed out, whichever of its fragments it was at. */
+function outOfTime(answer: Answer<QueryAnswer>): Answer<never> | undefined {
+  if (!answer.ok) return undefined;
+  const stopped = answer.value.fragments.some((part) => 'refusal' in part && part.refusal.code === 'timeout');
+  return stopped
+    ? { ok: false, outcome: 'timeout', reason: 'it stopped at the deadline', retryable: false }
+    : undefined;
 }
 
 function answersTo(index: number, parts: readonly Part[]): readonly QueryAnswer['fragments'][number][] {

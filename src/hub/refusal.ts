@@ -34,8 +34,11 @@ export function explainRefusal(query: string, refused: DomainRefusal): ComityErr
     case 'class_sealed':
       return new ComityError(
         'refused',
-        `${place}: ${metric} is sealed in domain ${domain}: nothing of it leaves. What works: leave it out, or exclude ` +
-          `the domain with a matcher on the domain label`,
+        name === ''
+          ? `${place}: it could select metrics that domain ${domain} seals. What works: select metrics by their exact ` +
+              'names (GET /api/v1/label/__name__/values lists them)'
+          : `${place}: ${metric} is sealed in domain ${domain}: nothing of it leaves. What works: leave it out, or exclude ` +
+              'the domain with a matcher on the domain label',
       );
     case 'label_not_permitted':
       return new ComityError(
@@ -58,6 +61,11 @@ export function explainRefusal(query: string, refused: DomainRefusal): ComityErr
       return new ComityError(
         'unsupported',
         `unsupported: domain ${domain} cannot evaluate ${printExpr(fragment.expr)} (${line}:${column}) yet`,
+      );
+    case 'timeout':
+      return new ComityError(
+        'timeout',
+        `domain ${domain}: ${printExpr(fragment.expr)} (${line}:${column}) ran out of time`,
       );
     case 'limit':
       return new ComityError(

@@ -8,6 +8,8 @@ import type { DomainConfig } from './config.ts';
 export interface Domain {
   readonly config: DomainConfig;
   readonly pool: Pool;
+  /** For heartbeats alone: how a domain is must be known above all when its queue is long. */
+  readonly heartbeat: Pool;
   readonly limit: LimitFunction;
   /** What the domain last said of itself: what it still owes while it is silent. */
   lastStatus: DomainStatus | undefined;
@@ -17,12 +19,16 @@ export interface Domain {
   receivedBytes: number;
 }
 
+/** A domain whose network drops packets is given up after this. */
+const CONNECT_MS = 2_000;
+
 export type Registry = readonly Domain[];
 
 export function openRegistry(configs: readonly DomainConfig[]): Registry {
   return configs.map((config) => ({
     config,
-    pool: new Pool(config.url, { connections: LIMITS.requestsPerDomain }),
+    pool: new Pool(config.url, { connections: LIMITS.requestsPerDomain, connect: { timeout: CONNECT_MS } }),
+    heartbeat: new Pool(config.url, { connections: 1, connect: { timeout: CONNECT_MS } }),
     limit: pLimit(LIMITS.requestsPerDomain),
     lastStatus: undefined,
     lastHeardMs: 0,
@@ -32,7 +38,7 @@ export function openRegistry(configs: readonly DomainConfig[]): Registry {
 }
 
 export async function closeRegistry(registry: Registry): Promise<void> {
-  await Promise.all(registry.map((domain) => domain.pool.destroy()));
+  await Promise.all(registry.flatMap(({ pool, heartbeat }) => [pool.destroy(), heartbeat.destroy()]));
 }
 
 /** Notes that a domain answered. */

@@ -13,10 +13,22 @@ export interface Matcher {
 }
 
 /**
- * The predicate of a matcher on a label's value (the empty string stands for an absent label).
- * Throws `bad_data` when the regular expression is not RE2. Linear time in the value's length, whatever the pattern.
+ * The predicate of a matcher on a label's value (the empty string stands for an absent label). Throws `bad_data` when the
+ * regular expression is not RE2, and `limit` when it is too large or, later, has been run over too much text. Linear time in
+ * the value's length, whatever the pattern. One matcher gives one predicate, so a query compiles its patterns once.
  */
 export function matcherTest(matcher: Matcher): (value: string) => boolean {
+  let test = TESTS.get(matcher);
+  if (test === undefined) {
+    test = makeTest(matcher);
+    TESTS.set(matcher, test);
+  }
+  return test;
+}
+
+const TESTS = new WeakMap<Matcher, (value: string) => boolean>();
+
+function makeTest(matcher: Matcher): (value: string) => boolean {
   const { op, value } = matcher;
   switch (op) {
     case '=':
@@ -32,10 +44,38 @@ export function matcherTest(matcher: Matcher): (value: string) => boolean {
   }
 }
 
-/** Plain alternations of words (`a|b|c`, what Grafana writes for a multi-value variable), or undefined. */
+/**
+ * The strings that a pattern stands for when it is a plain alternation, escaped punctuation included (`a\.b|c`, what
+ * Grafana writes for a variable with several values), or undefined.
+ */
 export function literalAlternatives(pattern: string): readonly string[] | undefined {
-  return /^[\w\-/:. ]*(\|[\w\-/:. ]*)*$/.test(pattern) && !pattern.includes('.') ? pattern.split('|') : undefined;
+  const alternatives = [''];
+  for (let i = 0; i < pattern.length; i++) {
+    let char = pattern[i]!;
+    if (char === '|') {
+      alternatives.push('');
+      continue;
+    }
+    if (char === '\\') {
+      char = pattern[++i] ?? '';
+      // Before a letter or a digit a backslash means something else than that character.
+      if (!/^[^\w\s]$/.test(char)) return undefined;
+    } else if (META.has(char)) return undefined;
+    alternatives[alternatives.length - 1] += char;
+  }
+  return alternatives;
 }
+
+/** The text that every match of a pattern begins with, as far as it is plain to see. */
+export function literalPrefix(pattern: string): string {
+  if (pattern.includes('|')) return '';
+  let end = 0;
+  while (end < pattern.length && !META.has(pattern[end]!) && pattern[end] !== '\\') end++;
+  // A repetition can take the last character away.
+  return '*?{'.includes(pattern[end] ?? ' ') ? pattern.slice(0, Math.max(0, end - 1)) : pattern.slice(0, end);
+}
+
+const META: ReadonlySet<string> = new Set('.+*?()|[]{}^$');
 
 function compileAnchored(matcher: Matcher): (value: string) => boolean {
   const literals = literalAlternatives(matcher.value);
@@ -43,13 +83,28 @@ function compileAnchored(matcher: Matcher): (value: string) => boolean {
     const set = new Set(literals);
     return (candidate) => set.has(candidate);
   }
-  // Whoever sent the pattern: compiling is the one step whose cost its length does not bound.
-  if (regexCost(matcher.value) > LIMITS.regexCost) {
+  // Whoever sent the pattern: the length of a pattern does not bound what it costs to compile and to run.
+  const cost = regexCost(matcher.value);
+  if (cost > LIMITS.regexCost) {
     throw new ComityError('limit', `the regular expression in the matcher on ${matcher.name} is too large (regexCost)`);
   }
+  const compiled = compile(matcher);
+  let work = 0;
+  return (candidate) => {
+    work += cost * (candidate.length + 1);
+    if (work > LIMITS.regexWork) {
+      throw new ComityError(
+        'limit',
+        `the regular expression in the matcher on ${matcher.name} takes too long (regexWork)`,
+      );
+    }
+    return compiled.matches(candidate);
+  };
+}
+
+function compile(matcher: Matcher): RE2JS {
   try {
-    const compiled = RE2JS.compile(`^(?s:${matcher.value})$`);
-    return (candidate) => compiled.matches(candidate);
+    return RE2JS.compile(`^(?s:${matcher.value})$`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ComityError('bad_data', `invalid regular expression in matcher on ${matcher.name}: ${reason}`);

@@ -37,14 +37,33 @@ export function encodeColumns(rows: readonly ColumnsRow[], fieldCount: number): 
   };
 }
 
+/** What one answer may still hold, over all its fragments. */
+export interface ColumnsBudget {
+  rows: number;
+  cells: number;
+}
+
+export function startColumnsBudget(): ColumnsBudget {
+  return { rows: LIMITS.rowsPerAnswer, cells: LIMITS.cellsPerVector };
+}
+
 /** Throws `bad_data` when the blocks do not fit together: nothing from the other side is taken on trust. */
-export function decodeColumns(message: ColumnsMessage, steps: number, fieldCount: number): ColumnsRow[] {
+export function decodeColumns(
+  message: ColumnsMessage,
+  steps: number,
+  fieldCount: number,
+  budget: ColumnsBudget,
+): ColumnsRow[] {
   const count = message.pairs.length;
-  if (count * steps * (fieldCount + 1) > LIMITS.cellsPerVector) throw broken('too many cells');
+  budget.rows -= count;
+  budget.cells -= count * steps * (fieldCount + 1);
+  if (budget.rows < 0) throw broken('too many rows');
+  if (budget.cells < 0) throw broken('too many cells');
   if (message.present.length !== Math.ceil((count * steps) / 8)) throw broken('presence bits');
   if (message.fields.length !== fieldCount) throw broken('fields');
 
   const rows = readLabels(message).map((labels, row) => ({ labels, columns: emptyColumns(message, row, steps) }));
+  if (rows.some((row) => countPresent(row.columns.present) === 0)) throw broken('an empty row');
   const cells = rows.reduce((total, row) => total + countPresent(row.columns.present), 0);
   message.fields.forEach((block, field) => {
     if (block.length === 0) return;
@@ -78,6 +97,7 @@ function readLabels({ strings, pairs, labels }: ColumnsMessage): Labels[] {
     for (let i = 0; i < count * 2; i++) {
       const text = strings[labels[at++]!];
       if (text === undefined) throw broken('label index');
+      if (text === '' || text.length > LIMITS.labelBytes) throw broken('label length');
       if (i % 2 === 0 && i > 0 && !(text > set[i - 2]!)) throw broken('label order');
       set.push(text);
     }

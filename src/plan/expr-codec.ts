@@ -12,7 +12,7 @@ import {
   type VectorMatching,
   type VectorSelector,
 } from '../promql/ast.ts';
-import { checkExpr } from '../promql/check.ts';
+import { checkExpr, typeOf } from '../promql/check.ts';
 
 /** The Expr message of proto/federation.proto: exactly one member is set. */
 export interface ExprMessage {
@@ -86,7 +86,7 @@ export function encodeExpr(expr: Expr): ExprMessage {
  */
 export function decodeExpr(message: ExprMessage): Expr {
   const expr = decodeNode(message, 0);
-  checkExpr(expr);
+  if (checkExpr(expr) !== 'vector') throw new ComityError('bad_data', 'a fragment must be a vector');
   return expr;
 }
 
@@ -141,8 +141,13 @@ function decodeBinary(
     returnBool,
     span: NO_SPAN,
   } as const;
+  const bothVectors = typeOf(node.left) === 'vector' && typeOf(node.right) === 'vector';
+  if (bothVectors !== (matching !== null && matching !== undefined))
+    throw new ComityError('bad_data', 'matching does not fit');
   if (matching === null || matching === undefined) return node;
+  const isSet = SET_OPS.has(node.op);
   if (!CARDS.has(matching.card)) throw unknownNode(`matching ${matching.card}`);
+  if (isSet !== (matching.card === 'many-to-many')) throw new ComityError('bad_data', 'matching does not fit');
   return { ...node, matching: { ...matching, card: matching.card as VectorMatching['card'] } };
 }
 

@@ -1,11 +1,17 @@
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { messageCodec } from '../base/proto.ts';
+import { assertFieldCount, messageCodec } from '../base/proto.ts';
 import type { StepGrid } from '../model/grid.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { partialOf } from '../partial/algebra.ts';
 import type { PartialOp } from '../partial/algebra.ts';
-import { decodeColumns, encodeColumns, type ColumnsMessage, type ColumnsRow } from './columns-codec.ts';
+import {
+  decodeColumns,
+  encodeColumns,
+  startColumnsBudget,
+  type ColumnsMessage,
+  type ColumnsRow,
+} from './columns-codec.ts';
 import type { Fragment } from './distribute.ts';
 import { decodeExpr, decodeMatcher, encodeExpr, type ExprMessage, type MatcherMessage } from './expr-codec.ts';
 
@@ -16,6 +22,8 @@ const FEDERATION_VERSION = 1;
 export interface FragmentQuery {
   readonly grid: StepGrid;
   readonly lookbackMs: number;
+  /** How long the hub still waits; times left travel better than clocks. */
+  readonly timeLeftMs: number;
   readonly fragments: readonly Fragment[];
 }
 
@@ -52,10 +60,11 @@ export const REFUSAL_CODES = [
   'execution',
   'undecided',
   'limit',
+  'timeout',
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
-/** `name` is the metric or label at fault, as the fragment itself named it, or the text of an execution error. */
+/** `name` is the metric or label at fault; empty where the fragment did not spell out the metric, and for other codes. */
 export interface Refusal {
   readonly code: RefusalCode;
   readonly name: string;
@@ -73,6 +82,9 @@ export type LabelsAnswer = { readonly status: DomainStatus } & (
   | { readonly refusal: Refusal }
 );
 
+/** Fields of a QueryAnswer beside its fragments: version and status. */
+const ANSWER_FIELDS = 2;
+
 const FILE = 'federation.proto';
 const PACKAGE = 'comity.federation.v1';
 const queryRequest = messageCodec<QueryRequestMessage>(FILE, `${PACKAGE}.QueryRequest`);
@@ -82,11 +94,12 @@ const labelsAnswer = messageCodec<LabelsAnswerMessage>(FILE, `${PACKAGE}.LabelsA
 const statusAnswer = messageCodec<Versioned & { status: DomainStatus | null }>(FILE, `${PACKAGE}.StatusAnswer`);
 const errorAnswer = messageCodec<Versioned & { code: string }>(FILE, `${PACKAGE}.ErrorAnswer`);
 
-export function encodeQueryRequest({ grid, lookbackMs, fragments }: FragmentQuery): Uint8Array {
+export function encodeQueryRequest({ grid, lookbackMs, timeLeftMs, fragments }: FragmentQuery): Uint8Array {
   return queryRequest.encode({
     version: FEDERATION_VERSION,
     grid,
     lookbackMs,
+    timeLeftMs: Math.ceil(timeLeftMs),
     fragments: fragments.map(({ answer, expr }) => ({ partial: answer === 'partial', expr: encodeExpr(expr) })),
   });
 }
@@ -95,12 +108,13 @@ export function encodeQueryRequest({ grid, lookbackMs, fragments }: FragmentQuer
 export function decodeQueryRequest(bytes: Uint8Array): FragmentQuery {
   const message = queryRequest.decode(bytes);
   assertVersion(message);
-  const { grid, lookbackMs, fragments } = message;
-  if (grid === null || grid.steps < 1 || grid.steps > LIMITS.stepsPerQuery || grid.stepMs < 1) {
-    throw new ComityError('bad_data', 'malformed QueryRequest: grid');
+  const { grid, lookbackMs, timeLeftMs, fragments } = message;
+  // One more step than intervals: both ends of a range count.
+  if (grid === null || grid.steps < 1 || grid.steps > LIMITS.stepsPerQuery + 1 || grid.stepMs < 1 || lookbackMs < 1) {
+    throw new ComityError('bad_data', 'malformed QueryRequest: grid or lookback');
   }
   if (fragments.length > LIMITS.fragmentsPerQuery) throw new ComityError('limit', 'too many fragments');
-  return { grid, lookbackMs, fragments: fragments.map(decodeFragment) };
+  return { grid, lookbackMs, timeLeftMs, fragments: fragments.map(decodeFragment) };
 }
 
 export function encodeQueryAnswer({ status, fragments }: QueryAnswer, asked: readonly Fragment[]): Uint8Array {
@@ -117,17 +131,19 @@ export function encodeQueryAnswer({ status, fragments }: QueryAnswer, asked: rea
 
 /** Reads a domain's answer to `asked`, and refuses one that does not fit what was asked. */
 export function decodeQueryAnswer(bytes: Uint8Array, { grid, fragments }: FragmentQuery): QueryAnswer {
+  assertFieldCount(bytes, fragments.length + ANSWER_FIELDS);
   const message = queryAnswer.decode(bytes);
   assertVersion(message);
   if (message.fragments.length !== fragments.length) {
     throw new ComityError('bad_data', 'malformed QueryAnswer: number of fragments');
   }
+  const budget = startColumnsBudget();
   return {
     status: readStatus(message.status),
     fragments: message.fragments.map(({ columns, refusal }, index) => {
       if (refusal !== undefined) return { refusal: readRefusal(refusal) };
       if (columns === undefined) throw new ComityError('bad_data', 'malformed QueryAnswer: an empty fragment');
-      return { rows: decodeColumns(columns, grid.steps, fieldCount(fragments[index]!)) };
+      return { rows: decodeColumns(columns, grid.steps, fieldCount(fragments[index]!), budget) };
     }),
   };
 }
@@ -141,6 +157,7 @@ export function decodeLabelsRequest(bytes: Uint8Array): LabelsQuery {
   const message = labelsRequest.decode(bytes);
   assertVersion(message);
   const { name, fromMs, toMs, limit } = message;
+  if (message.selectors.length > LIMITS.selectorsPerRequest) throw new ComityError('limit', 'too many selectors');
   return { name, fromMs, toMs, limit, selectors: message.selectors.map((set) => set.matchers.map(decodeMatcher)) };
 }
 
@@ -183,6 +200,7 @@ interface Versioned {
 interface QueryRequestMessage extends Versioned {
   grid: StepGrid | null;
   lookbackMs: number;
+  timeLeftMs: number;
   fragments: { partial: boolean; expr: ExprMessage | null }[];
 }
 

@@ -1,32 +1,29 @@
-import type { Labels } from '../model/labels.ts';
-import { METRIC_NAME } from '../model/labels.ts';
-import type { Matcher } from '../model/matcher.ts';
-import { children, type Expr, type VectorSelector } from '../promql/ast.ts';
+import { labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
+import { literalAlternatives, literalPrefix, type Matcher } from '../model/matcher.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { Refusal } from '../plan/frames.ts';
-import type { Policy } from './document.ts';
+import { children, type Aggregate, type Binary, type Expr, type VectorSelector } from '../promql/ast.ts';
+import type { EgressClass, Policy } from './document.ts';
+
+/** The label sets of the series that a selector picks: what a check cannot know from the tree alone. */
+export type SeriesOf = (selector: VectorSelector) => Iterable<Labels>;
 
 /**
- * Decides whether a fragment may be answered, before anything is read: every selector needs a metric whose class lets it
+ * Decides whether a fragment may be answered, before any sample is read: every selector needs a metric whose class lets it
  * out there (bare only when open, below an aggregation when open or aggregate), and labels that the policy does not
- * permit can neither match, group nor be copied. `metricsOf` lists the metrics behind a selector that names none.
- * What cannot be known from the tree alone, the labels that `without` and bare selectors really carry, is left to
+ * permit can neither match, group nor be copied. The labels that `without` and bare selectors really carry are left to
  * `checkLabels` on the way out.
+ *
+ * Whether a sealed metric could be meant is decided by names alone, never by what is stored: a refusal must not tell what
+ * the domain holds of it.
  */
-export function checkFragment(
-  fragment: Fragment,
-  policy: Policy,
-  metricsOf: (selector: VectorSelector) => Iterable<string>,
-): Refusal | undefined {
-  return checkNode(fragment.expr, false, policy, metricsOf);
+export function checkFragment(fragment: Fragment, policy: Policy, seriesOf: SeriesOf): Refusal | undefined {
+  return checkNode(fragment.expr, false, policy, seriesOf);
 }
 
 /** The first label of a row that the policy does not let out. */
 export function checkLabels(labels: Labels, policy: Policy): Refusal | undefined {
-  for (let i = 0; i < labels.length; i += 2) {
-    if (!policy.permitsLabel(labels[i]!)) return { code: 'label_not_permitted', name: labels[i]! };
-  }
-  return undefined;
+  return notPermitted(labelNames(labels), policy);
 }
 
 export function checkMatchers(matchers: readonly Matcher[], policy: Policy): Refusal | undefined {
@@ -34,44 +31,99 @@ export function checkMatchers(matchers: readonly Matcher[], policy: Policy): Ref
   return forbidden === undefined ? undefined : { code: 'matcher_not_permitted', name: forbidden.name };
 }
 
-function checkNode(
-  expr: Expr,
-  aggregated: boolean,
-  policy: Policy,
-  metricsOf: (selector: VectorSelector) => Iterable<string>,
-): Refusal | undefined {
-  if (expr.kind === 'vector') return checkSelector(expr, aggregated, policy, metricsOf);
-  const named = labelsNamedBy(expr).find((label) => !policy.permitsLabel(label));
-  if (named !== undefined) return { code: 'label_not_permitted', name: named };
+function checkNode(expr: Expr, aggregated: boolean, policy: Policy, seriesOf: SeriesOf): Refusal | undefined {
+  if (expr.kind === 'vector') return checkSelector(expr, aggregated, policy, seriesOf);
   for (const child of children(expr)) {
-    const refusal = checkNode(child, aggregated || expr.kind === 'aggregate', policy, metricsOf);
+    const refusal = checkNode(child, aggregated || expr.kind === 'aggregate', policy, seriesOf);
     if (refusal !== undefined) return refusal;
   }
+  // After the children: only then are their selectors known to be harmless to look at.
+  if (expr.kind === 'aggregate' && !expr.without) return notPermitted(expr.grouping, policy);
+  if (expr.kind === 'binary' && expr.matching !== undefined) return notPermitted(matchedLabels(expr, seriesOf), policy);
   return undefined;
 }
 
-/** Labels that a node groups by, matches on or copies. `ignoring` and `without` only take labels away. */
-function labelsNamedBy(expr: Expr): readonly string[] {
-  if (expr.kind === 'aggregate') return expr.without ? [] : expr.grouping;
-  if (expr.kind !== 'binary' || expr.matching === undefined) return [];
-  const { on, labels, include } = expr.matching;
-  return on ? [...labels, ...include] : include;
+/** Labels that a match compares or copies. Without `on` those are all that the series carry but the ignored ones. */
+function matchedLabels({ matching, left, right }: Binary, seriesOf: SeriesOf): Iterable<string> {
+  const { on, labels, include } = matching!;
+  if (on) return [...labels, ...include];
+  const carried = new Set([...carriedLabels(left, seriesOf), ...carriedLabels(right, seriesOf)]);
+  for (const label of labels) carried.delete(label);
+  return [...carried, ...include];
+}
+
+/** Names of the labels that the rows of an expression may carry; rather too many than too few. */
+function carriedLabels(expr: Expr, seriesOf: SeriesOf): Set<string> {
+  if (expr.kind === 'vector') {
+    const names = new Set<string>();
+    for (const labels of seriesOf(expr)) for (const name of labelNames(labels)) names.add(name);
+    return names;
+  }
+  if (expr.kind === 'aggregate') return groupedLabels(expr, seriesOf);
+  return new Set(children(expr).flatMap((child) => [...carriedLabels(child, seriesOf)]));
+}
+
+function groupedLabels({ without, grouping, expr }: Aggregate, seriesOf: SeriesOf): Set<string> {
+  if (!without) return new Set(grouping);
+  const names = carriedLabels(expr, seriesOf);
+  for (const label of grouping) names.delete(label);
+  return names;
 }
 
 function checkSelector(
   selector: VectorSelector,
   aggregated: boolean,
   policy: Policy,
-  metricsOf: (selector: VectorSelector) => Iterable<string>,
+  seriesOf: SeriesOf,
 ): Refusal | undefined {
   const refusal = checkMatchers(selector.matchers, policy);
   if (refusal !== undefined) return refusal;
-  const name = selector.matchers.find((matcher) => matcher.name === METRIC_NAME && matcher.op === '=')?.value;
-  for (const metric of name === undefined ? metricsOf(selector) : [name]) {
-    const egress = policy.classOf(metric);
-    // Only a name that the caller wrote is said back: others would tell what the domain holds.
-    if (egress === 'sealed') return { code: 'class_sealed', name: name ?? '' };
-    if (egress === 'aggregate' && !aggregated) return { code: 'class_aggregate', name: name ?? '' };
+  const names = metricNames(selector);
+  if (names === undefined) {
+    if (policy.maySeal(namePrefix(selector))) return { code: 'class_sealed', name: '' };
+    if (aggregated) return undefined;
+    for (const labels of seriesOf(selector)) {
+      // Such a name is no secret (label lists have it), but the caller did not write it, so it is not said back.
+      if (policy.classOf(labelValue(labels, METRIC_NAME)) !== 'open') return { code: 'class_aggregate', name: '' };
+    }
+    return undefined;
   }
+  for (const name of names) {
+    const code = refusedClass(policy.classOf(name), aggregated);
+    if (code !== undefined) return { code, name };
+  }
+  return undefined;
+}
+
+function refusedClass(egress: EgressClass, aggregated: boolean): 'class_sealed' | 'class_aggregate' | undefined {
+  if (egress === 'sealed') return 'class_sealed';
+  return egress === 'aggregate' && !aggregated ? 'class_aggregate' : undefined;
+}
+
+/** The metrics that a selector can pick, when it spells them out. */
+function metricNames({ matchers }: VectorSelector): readonly string[] | undefined {
+  for (const { name, op, value } of matchers) {
+    if (name !== METRIC_NAME) continue;
+    if (op === '=') return [value];
+    const names = op === '=~' ? literalAlternatives(value) : undefined;
+    if (names !== undefined) return names;
+  }
+  return undefined;
+}
+
+/** What the name of every metric that a selector picks begins with. */
+function namePrefix({ matchers }: VectorSelector): string {
+  const prefixes = matchers.flatMap(({ name, op, value }) =>
+    name === METRIC_NAME && op === '=~' ? [literalPrefix(value)] : [],
+  );
+  return prefixes.reduce((longest, prefix) => (prefix.length > longest.length ? prefix : longest), '');
+}
+
+function labelNames(labels: Labels): string[] {
+  return labels.filter((_part, i) => i % 2 === 0);
+}
+
+function notPermitted(names: Iterable<string>, policy: Policy): Refusal | undefined {
+  for (const name of names) if (!policy.permitsLabel(name)) return { code: 'label_not_permitted', name };
   return undefined;
 }

@@ -37,6 +37,8 @@ export interface Policy {
   permitsLabel(name: string): boolean;
   /** The class by the most specific rule for a metric: an exact name, then the longest glob, then the default. */
   classOf(metric: string): EgressClass;
+  /** Whether some metric whose name begins with `prefix` could be sealed, whatever the domain holds. */
+  maySeal(prefix: string): boolean;
 }
 
 /** Reads a policy file. Throws `bad_config` naming the field at fault; an unreadable policy never means "allow". */
@@ -58,8 +60,18 @@ export function parsePolicy(text: string, source: string, domain: string, domain
     domain,
     digest: createHash('sha256').update(text).digest('hex'),
     permitsLabel: (name) => permitted.has(name),
+    maySeal: (prefix) =>
+      fallback === 'sealed' ||
+      rules.some(({ match, exact, class: egress }) => egress === 'sealed' && meets(prefix, match, exact)),
     classOf: (metric) => rules.find((rule) => rule.test(metric))?.class ?? fallback,
   };
+}
+
+/** Whether a name that begins with `prefix` can match a rule. */
+function meets(prefix: string, match: string, exact: boolean): boolean {
+  if (exact) return match.startsWith(prefix);
+  const fixed = match.slice(0, match.indexOf('*'));
+  return fixed.startsWith(prefix) || prefix.startsWith(fixed);
 }
 
 /** A glob in which `*` stands for any run of characters. Matched piece by piece: linear, whatever the pattern. */

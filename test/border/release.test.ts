@@ -45,10 +45,10 @@ const BORDER: Border = {
   }),
 };
 
-function ask(text: string) {
+async function ask(text: string) {
   const { fragments } = distribute(parseExpr(text), GRID, 'domain');
-  const query = { grid: GRID, lookbackMs: 300_000, fragments };
-  const bytes = Buffer.from(openReleased(releaseQuery(query, BORDER)).bytes);
+  const query = { grid: GRID, lookbackMs: 300_000, timeLeftMs: 10_000, fragments };
+  const bytes = Buffer.from(openReleased(await releaseQuery(query, BORDER)).bytes);
   return { bytes, answer: decodeQueryAnswer(bytes, query).fragments[0]! };
 }
 
@@ -66,8 +66,8 @@ describe('what leaves', () => {
     ],
     ['sum by (domain) (requests_total) / count by (domain) (requests_total)', [{ domain: 'eu' }]],
     ['sum(no_such_metric)', []],
-  ])('%s', (text, want) => {
-    const { answer, bytes } = ask(text);
+  ])('%s', async (text, want) => {
+    const { answer, bytes } = await ask(text);
     expect('rows' in answer ? answer.rows.map(({ labels }) => labelsRecord(labels)) : answer).toEqual(want);
     expect(bytes.includes(CANARY)).toBe(false);
   });
@@ -98,19 +98,42 @@ describe('what is refused, by code and name', () => {
     ['max({job="a"})', { code: 'class_sealed', name: '' }],
     ['max({__name__=~"secret_.+"})', { code: 'class_sealed', name: '' }],
     ['{__name__=~"requests_.+"}', { code: 'class_aggregate', name: '' }],
-  ])('%s', (text, refusal) => {
+    ['{__name__=~"requests_total|up"}', { code: 'class_aggregate', name: 'requests_total' }],
+    // Without on () a match compares every label that the series carry.
+    ['sum(requests_total * requests_total)', { code: 'label_not_permitted', name: 'customer' }],
+    [
+      'count by (service) (requests_total and ignoring (service) queue_depth)',
+      { code: 'label_not_permitted', name: 'customer' },
+    ],
+  ])('%s', async (text, refusal) => {
     // Sums of several fragments: the one that is refused is the one that matters.
     const { fragments } = distribute(parseExpr(text), GRID, 'domain');
-    const query = { grid: GRID, lookbackMs: 300_000, fragments };
-    const bytes = Buffer.from(openReleased(releaseQuery(query, BORDER)).bytes);
+    const query = { grid: GRID, lookbackMs: 300_000, timeLeftMs: 10_000, fragments };
+    const bytes = Buffer.from(openReleased(await releaseQuery(query, BORDER)).bytes);
     const refused = decodeQueryAnswer(bytes, query).fragments.filter((fragment) => 'refusal' in fragment);
     expect(refused).toEqual([{ refusal }]);
     expect(bytes.includes(CANARY)).toBe(false);
     expect(bytes.includes(Buffer.from(Float64Array.of(CANARY_NUMBER).buffer))).toBe(false);
   });
 
-  it('an error of evaluation leaves without its words, which hold label values', () => {
-    const { answer, bytes } = ask('sum(requests_total * on (job, domain) requests_total)');
+  it('a sealed metric is refused by its name, whether it is there or not', async () => {
+    for (const [there, absent] of [
+      ['count({__name__=~"secret_r.*"})', 'count({__name__=~"secret_x.*"})'],
+      ['count({__name__=~"sec.+", job="a"})', 'count({__name__=~"sec.+", job="b"})'],
+      ['count({job="a"})', 'count({job="b"})'],
+      ['sum(secret_revenue)', 'sum(secret_nothing)'],
+    ] as const) {
+      const answers = [(await ask(there)).answer, (await ask(absent)).answer];
+      for (const answer of answers) expect(answer).toMatchObject({ refusal: { code: 'class_sealed' } });
+    }
+    expect((await ask('count({__name__=~"req.+"})')).answer).toHaveProperty('rows');
+    expect((await ask('count(requests_total * ignoring (customer) requests_total)')).answer).not.toMatchObject({
+      refusal: { code: 'label_not_permitted' },
+    });
+  });
+
+  it('an error of evaluation leaves without its words, which hold label values', async () => {
+    const { answer, bytes } = await ask('sum(requests_total * on (job, domain) requests_total)');
     expect(answer).toEqual({ refusal: { code: 'execution', name: '' } });
     expect(bytes.includes(CANARY)).toBe(false);
   });

@@ -48,7 +48,7 @@ function run(
     lookbackMs: 25 * s,
     source: SOURCE,
     merged: [],
-    usage: startUsage(),
+    usage: startUsage(Infinity),
     scope,
   });
   if (value.kind === 'string') throw new Error('a string has no rows');

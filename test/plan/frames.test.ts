@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { ComityError } from '../../src/base/errors.ts';
 import { messageCodec } from '../../src/base/proto.ts';
 import { instantGrid } from '../../src/model/grid.ts';
-import { decodeColumns, encodeColumns, type ColumnsMessage, type ColumnsRow } from '../../src/plan/columns-codec.ts';
+import {
+  decodeColumns,
+  encodeColumns,
+  startColumnsBudget,
+  type ColumnsMessage,
+  type ColumnsRow,
+} from '../../src/plan/columns-codec.ts';
 import { distribute } from '../../src/plan/distribute.ts';
 import { decodeQueryAnswer, decodeQueryRequest, encodeQueryAnswer, encodeQueryRequest } from '../../src/plan/frames.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
@@ -22,7 +28,12 @@ const STATUS = {
 };
 
 function requestFor(text: string) {
-  return { grid: GRID, lookbackMs: 300_000, fragments: distribute(parseExpr(text), GRID, 'domain').fragments };
+  return {
+    grid: GRID,
+    lookbackMs: 300_000,
+    timeLeftMs: 10_000,
+    fragments: distribute(parseExpr(text), GRID, 'domain').fragments,
+  };
 }
 
 describe('a request means the same on both sides', () => {
@@ -55,17 +66,21 @@ const rowsArbitrary = (steps: number, fields: number): fc.Arbitrary<ColumnsRow[]
           .tuple(...sorted.map((name) => fc.tuple(fc.constant(name), fc.string({ minLength: 1 }))))
           .map((pairs) => pairs.flat());
       }),
-      columns: fc.array(fc.constantFrom(0, 1), { minLength: steps, maxLength: steps }).chain((present) =>
-        fc.record({
-          present: fc.constant(Uint8Array.from(present)),
-          fields: fc.array(
-            fc
-              .array(fc.double(), { minLength: steps, maxLength: steps })
-              .map((values) => Float64Array.from(values, (value, i) => (present[i] === 1 ? value : 0))),
-            { minLength: fields, maxLength: fields },
-          ),
-        }),
-      ),
+      columns: fc
+        .array(fc.constantFrom(0, 1), { minLength: steps, maxLength: steps })
+        // A row with nothing in it is never sent.
+        .map((present) => (present.includes(1) ? present : present.with(0, 1)))
+        .chain((present) =>
+          fc.record({
+            present: fc.constant(Uint8Array.from(present)),
+            fields: fc.array(
+              fc
+                .array(fc.double(), { minLength: steps, maxLength: steps })
+                .map((values) => Float64Array.from(values, (value, i) => (present[i] === 1 ? value : 0))),
+              { minLength: fields, maxLength: fields },
+            ),
+          }),
+        ),
     }),
     { maxLength: 5 },
   );
@@ -79,7 +94,12 @@ describe('columns', () => {
       );
     fc.assert(
       fc.property(framed, ({ steps, fields, rows }) => {
-        const read = decodeColumns(COLUMNS.decode(COLUMNS.encode(encodeColumns(rows, fields))), steps, fields);
+        const read = decodeColumns(
+          COLUMNS.decode(COLUMNS.encode(encodeColumns(rows, fields))),
+          steps,
+          fields,
+          startColumnsBudget(),
+        );
         expect(read).toEqual(rows);
       }),
     );
@@ -93,16 +113,98 @@ describe('columns', () => {
 
   it.each<[string, (message: ColumnsMessage) => void]>([
     ['presence bits', (message) => (message.present = new Uint8Array(2))],
+    ['an empty row', (message) => (message.present = Uint8Array.of(0))],
+    ['label length', (message) => (message.strings[1] = '')],
+    ['label length', (message) => (message.strings[1] = 'x'.repeat(5000))],
     ['field length', (message) => (message.fields = [new Uint8Array(7)])],
     ['fields', (message) => (message.fields = [])],
     ['label index', (message) => (message.labels[0] = 99)],
     ['label order', (message) => (message.labels = [...message.labels.slice(2), ...message.labels.slice(0, 2)])],
     ['label count', (message) => (message.pairs = [1])],
-    ['too many cells', (message) => (message.pairs = Object.assign([], { length: 60_000_000 }))],
+    ['too many rows', (message) => (message.pairs = Object.assign([], { length: 60_000_000 }))],
   ])('that do not fit are refused: %s', (what, damage) => {
     const message = good();
     damage(message);
-    expect(() => decodeColumns(message, 1, 1)).toThrow(`malformed Columns: ${what}`);
+    expect(() => decodeColumns(message, 1, 1, startColumnsBudget())).toThrow(`malformed Columns: ${what}`);
+  });
+});
+
+it('all fragments of an answer share one budget', () => {
+  const rows = (count: number): ColumnsRow[] =>
+    Array.from({ length: count }, (_, i) => ({
+      labels: ['a', String(i)],
+      columns: { present: Uint8Array.of(1), fields: [Float64Array.of(1)] },
+    }));
+  const message = encodeColumns(rows(3), 1);
+  expect(() => decodeColumns(message, 1, 1, { rows: 5, cells: 5 })).toThrow(/too many cells/);
+  const budget = { rows: 5, cells: 100 };
+  decodeColumns(message, 1, 1, budget);
+  expect(() => decodeColumns(message, 1, 1, budget)).toThrow(/too many rows/);
+});
+
+it('an answer of a million empty fragments is refused before objects are made of them', () => {
+  const request = requestFor('sum(a)');
+  const bytes = new Uint8Array(2_000_000).map((_byte, i) => (i % 2 === 0 ? 0x1a : 0));
+  expect(() => decodeQueryAnswer(bytes, request)).toThrow(/too many fields/);
+});
+
+it('a tree as deep as an expression may be goes over the wire', () => {
+  for (const text of [`${'abs('.repeat(120)}x${')'.repeat(120)}`, Array(120).fill('x').join(' + ')]) {
+    const request = requestFor(text);
+    expect(decodeQueryRequest(encodeQueryRequest(request)).fragments).toHaveLength(1);
+  }
+});
+
+describe('a tree that no parser makes is refused', () => {
+  const codec = messageCodec<object>('federation.proto', 'comity.federation.v1.QueryRequest');
+  const vector = { vector: { matchers: [{ name: '__name__', op: '=', value: 'x' }] } };
+  const matching = { card: 'one-to-one', on: false };
+  const decode = (expr: object, partial = false, rest: object = {}) =>
+    decodeQueryRequest(
+      codec.encode({
+        version: 1,
+        grid: { startMs: 0, stepMs: 1, steps: 1 },
+        lookbackMs: 1,
+        fragments: [{ partial, expr }],
+        ...rest,
+      }),
+    );
+
+  it.each<[string, object, RegExp]>([
+    ['a range vector', { matrix: { selector: vector.vector, rangeMs: 1000 } }, /must be a vector/],
+    ['a number', { number: 1 }, /must be a vector/],
+    ['nothing', {}, /unknown node/],
+    ['a match without matching', { binary: { op: '+', left: vector, right: vector } }, /matching does not fit/],
+    [
+      'matching with a number',
+      { binary: { op: '+', left: vector, right: { number: 1 }, matching } },
+      /matching does not fit/,
+    ],
+    [
+      'many-to-many arithmetic',
+      { binary: { op: '+', left: vector, right: vector, matching: { ...matching, card: 'many-to-many' } } },
+      /matching does not fit/,
+    ],
+    [
+      'a kind of matching that is none',
+      { binary: { op: '+', left: vector, right: vector, matching: { ...matching, card: 'all' } } },
+      /unknown matching/,
+    ],
+    ['an operator that is none', { binary: { op: '<=>', left: vector, right: vector, matching } }, /unknown operator/],
+    ['a function that is none', { call: { func: 'exfiltrate', args: [vector] } }, /exfiltrate/],
+    [
+      'topk, which has no partial',
+      { aggregate: { op: 'topk', expr: vector, param: { number: 1 } } },
+      /unknown aggregation/,
+    ],
+    ['a matcher that is none', { vector: { matchers: [{ name: 'a', op: '~', value: '' }] } }, /unknown matcher/],
+    ['a number of arguments that is wrong', { call: { func: 'rate', args: [] } }, /rate/],
+  ])('%s', (_name, expr, reason) => expect(() => decode(expr)).toThrow(reason));
+
+  it('a partial of what is no aggregation, a lookback of nothing, too many selectors', () => {
+    expect(() => decode(vector, true)).toThrow(/only an aggregation/);
+    expect(() => decode(vector, false, { lookbackMs: 0 })).toThrow(/grid or lookback/);
+    expect(() => decode(vector, false, { grid: { startMs: 0, stepMs: 1, steps: 20_000 } })).toThrow(/grid or lookback/);
   });
 });
 

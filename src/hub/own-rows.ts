@@ -1,0 +1,42 @@
+import { ComityError } from '../base/errors.ts';
+import { labelsKey, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
+import type { Fragment } from '../plan/distribute.ts';
+import type { QueryAnswer } from '../plan/frames.ts';
+
+/**
+ * A domain speaks for itself only: the rows of a vector must carry its own name, the groups of a partial only labels that
+ * their grouping can give, and no label set may come twice. Throws `bad_data` for an answer that says more.
+ */
+export function assertRowsFit(
+  answer: QueryAnswer,
+  asked: readonly Fragment[],
+  domainLabel: string,
+  domain: string,
+): void {
+  answer.fragments.forEach((part, index) => {
+    if (!('rows' in part)) return;
+    const fits = rowTest(asked[index]!, domainLabel, domain);
+    const seen = new Set<string>();
+    for (const { labels } of part.rows) {
+      const key = labelsKey(labels);
+      if (seen.has(key)) throw new ComityError('bad_data', 'it answered with one label set twice');
+      if (!fits(labels)) throw new ComityError('bad_data', 'it answered with a series that is not of this domain');
+      seen.add(key);
+    }
+  });
+}
+
+function rowTest(fragment: Fragment, domainLabel: string, domain: string): (labels: Labels) => boolean {
+  if (fragment.answer === 'vector') return (labels) => labelValue(labels, domainLabel) === domain;
+  const { without, grouping } = fragment.expr;
+  const named = new Set(grouping);
+  return (labels) => {
+    for (let i = 0; i < labels.length; i += 2) {
+      const name = labels[i]!;
+      if (without ? named.has(name) || name === METRIC_NAME : !named.has(name)) return false;
+      // A group by the domain as well can only be the domain's own.
+      if (name === domainLabel && labels[i + 1] !== domain) return false;
+    }
+    return true;
+  };
+}
