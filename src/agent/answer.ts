@@ -48,7 +48,8 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
     return copy;
   };
   // Fastify serialises to buffers as well, only its types say string.
-  app.setReplySerializer(serialise as unknown as (payload: unknown) => string);
+  const serializer = serialise as unknown as (payload: unknown) => string;
+  app.setReplySerializer(serializer);
   // Payloads that need no serializer (buffers, strings, streams) would pass it by: only bytes it made may go on.
   app.addHook('onSend', async (request, reply, payload) => {
     const kind = payload instanceof Buffer ? cleared.get(payload) : undefined;
@@ -67,11 +68,12 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
   app.setErrorHandler((error, _request, reply) => {
     const known = toFederationError(error);
     if (known.status === 500) deps.onFault(known);
-    return reply.code(known.status).send(releaseError(known));
+    // Named again because paths that do not exist are outside the reach of the one above.
+    return reply.code(known.status).serializer(serializer).send(releaseError(known));
   });
-  app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send(releaseError(new ComityError('not_found', 'no such path'))),
-  );
+  app.setNotFoundHandler(() => {
+    throw new ComityError('not_found', 'no such path');
+  });
 
   app.post('/federation/v1/query', async (request): Promise<Released> =>
     releaseQuery(decodeQueryRequest(bodyOf(request)), border),

@@ -1,7 +1,9 @@
 import Fastify from 'fastify';
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { federationEndpoint } from '../../src/agent/answer.ts';
 import type { ComityError } from '../../src/base/errors.ts';
+import { httpServer } from '../../src/base/http.ts';
 import { releaseError, releaseStatus, type Border } from '../../src/border/release.ts';
 import { openReleased, type Released } from '../../src/border/released.ts';
 import { parsePolicy } from '../../src/policy/document.ts';
@@ -86,6 +88,31 @@ describe('the federation endpoint', () => {
     const { response, faults } = await inject(releaseStatus(BORDER));
     expect(response.statusCode).toBe(200);
     expect(response.rawPayload.length).toBe(releaseStatus(BORDER).byteLength);
+    expect(faults).toEqual([]);
+  });
+
+  it.each<[string, number, Record<string, string>]>([
+    ['/federation/v1/nothing', 404, { authorization: `Bearer ${TOKEN}` }],
+    ['/federation/v1/nothing', 401, {}],
+    ['/federation/v1/query', 415, { authorization: `Bearer ${TOKEN}`, 'content-type': 'text/plain' }],
+    ['/federation/v1/query', 400, { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/x-protobuf' }],
+    ['/%zz', 400, {}],
+  ])('%s is answered with %d and no word of its own', async (url, status, headers) => {
+    const faults: ComityError[] = [];
+    const app = httpServer(pino({ level: 'silent' }));
+    federationEndpoint(app, {
+      border: BORDER,
+      token: TOKEN,
+      onReleased: () => {},
+      onFault: (error) => faults.push(error),
+    });
+    const response = await app.inject({ method: 'POST', url, headers, payload: 'canary' });
+    await app.close();
+    expect([response.statusCode, response.body.includes('canary'), response.body.includes('zz')]).toEqual([
+      status,
+      false,
+      false,
+    ]);
     expect(faults).toEqual([]);
   });
 
