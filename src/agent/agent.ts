@@ -10,6 +10,7 @@ import { federationEndpoint } from './answer.ts';
 import type { AgentConfig } from './config.ts';
 import { agentMetrics } from './metrics.ts';
 import { otlpReceiver } from './otlp-receiver.ts';
+import { streamSaver } from './save-streams.ts';
 
 /** A running agent. */
 export interface Agent {
@@ -29,11 +30,17 @@ const SAMPLE_BYTES = 16;
 
 /** Starts the agent of one domain: store, streams, the listener for senders, the listener for hubs. */
 export async function startAgent(config: AgentConfig, log: Logger = pino({ level: 'silent' })): Promise<Agent> {
-  const { domain, domainLabel = 'domain' } = config;
+  const { domain, jurisdiction, domainLabel = 'domain' } = config;
   const policy = readPolicy(config.policy, domain, domainLabel);
   const stops: (() => void | Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
-    for (const step of stops.splice(0).reverse()) await step();
+    for (const step of stops.splice(0).reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        log.error({ err: error }, 'a step of the shutdown failed');
+      }
+    }
   };
 
   try {
@@ -47,10 +54,13 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     const streamsDb = openStreamsDb(coveragePath(config.store));
     stops.push(() => streamsDb.close());
     const streams = trackStreams(streamsDb.load(), Date.now(), LIMITS.streams);
-    const saving = setInterval(() => streamsDb.save(streams.records()), SAVE_STREAMS_MS);
+    const saver = streamSaver(streams, streamsDb, Date.now, (error) =>
+      log.error({ err: error }, 'streams could not be written down, the next try is later'),
+    );
+    const saving = setInterval(saver.save, SAVE_STREAMS_MS);
     stops.push(() => {
       clearInterval(saving);
-      streamsDb.save(streams.records());
+      saver.save();
     });
 
     const metrics = agentMetrics(
@@ -63,7 +73,7 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     await otlpReceiver(local, {
       append: (batch) => store.append(batch),
       onStreams(signal, seen, nowMs) {
-        if (streams.seen(signal, seen, nowMs)) streamsDb.save(streams.records());
+        if (streams.seen(signal, seen, nowMs)) saver.saveNew();
       },
       domain,
       domainLabel,
@@ -101,7 +111,7 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
 
     const otlpUrl = await listen(local, config.listen.otlp);
     const federationUrl = await listen(federation, config.listen.federation);
-    log.info({ domain, otlpUrl, federationUrl, policyDigest: policy.digest }, 'agent ready');
+    log.info({ domain, jurisdiction, otlpUrl, federationUrl, policyDigest: policy.digest }, 'agent ready');
     return { otlpUrl, federationUrl, store, close: stop };
   } catch (error) {
     await stop();

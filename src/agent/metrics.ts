@@ -47,6 +47,11 @@ export function agentMetrics(store: () => StoreStats, streams: () => StreamCount
   gauge('comity_store_quarantined', 'Damaged rows set aside.', () => store().quarantined);
   gauge('comity_streams_expected', 'Producers of telemetry that should be delivering.', () => streams().expected);
   gauge('comity_streams_observed', 'Producers of telemetry that are delivering.', () => streams().observed);
+  gauge(
+    'comity_streams_untracked',
+    'Deliveries since the start of producers past the limit, which the other counts leave out.',
+    () => streams().untracked,
+  );
 
   function gauge(name: string, help: string, read: () => number): void {
     const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });

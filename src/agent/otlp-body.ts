@@ -1,4 +1,6 @@
+import { Transform } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
+import type { FastifyInstance } from 'fastify';
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { CONTENT_TYPES } from '../wire/otlp/reply.ts';
@@ -42,6 +44,41 @@ export function decompress(body: Buffer, contentEncoding: string | undefined): B
     }
     throw new ComityError('bad_data', `malformed gzip: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/**
+ * Bounds the bytes of bodies that requests of this scope hold, from their arrival until the reply is out. Bytes count once
+ * they are here, not when they are announced: a sender that is slow or stops takes no room from others but for what it
+ * sent. The request that would pass the bound fails with `overloaded`.
+ */
+export function boundBodies(scope: FastifyInstance, limitBytes: number): void {
+  let held = 0;
+  scope.addHook('preParsing', async (_request, reply, payload) => {
+    let own = 0;
+    let open = true;
+    // `close` comes exactly once, also when the sender hangs up.
+    reply.raw.once('close', () => {
+      open = false;
+      held -= own;
+    });
+    const counted = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        // What still comes after the reply is thrown away.
+        if (!open) return done();
+        if (held + chunk.length > limitBytes) {
+          return done(
+            new ComityError('overloaded', `more than ${limitBytes} bytes of bodies are held. Send it again later`),
+          );
+        }
+        held += chunk.length;
+        own += chunk.length;
+        return done(null, chunk);
+      },
+    });
+    // Not a pipeline: that would end the connection with the body, before the reply.
+    payload.once('error', (error) => counted.destroy(error));
+    return payload.pipe(counted);
+  });
 }
 
 function isGzip(contentEncoding: string | undefined): boolean {

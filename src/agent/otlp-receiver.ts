@@ -7,7 +7,7 @@ import type { Stream } from '../wire/otlp/attributes.ts';
 import { decodeMetricsRequest, decodeTraceRequest, type OtlpFormat } from '../wire/otlp/decode.ts';
 import { CONTENT_TYPES, encodeStatus, encodeSuccess, type OtlpSignal } from '../wire/otlp/reply.ts';
 import { translateMetrics, type Translation } from '../wire/otlp/translate.ts';
-import { checkEncoding, decompress, formatOf } from './otlp-body.ts';
+import { boundBodies, checkEncoding, decompress, formatOf } from './otlp-body.ts';
 
 export interface OtlpReceiverDeps {
   /** Stores a batch. Synchronous, and durable when it returns; when it throws, nothing of the batch may be stored. */
@@ -20,6 +20,8 @@ export interface OtlpReceiverDeps {
   readonly promote?: readonly string[] | undefined;
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Bytes of bodies held at once; `LIMITS.bodyBytesAtOnce` when left out. */
+  readonly bodyBytesAtOnce?: number | undefined;
   readonly counters?: OtlpCounters | undefined;
 }
 
@@ -43,7 +45,7 @@ export async function otlpReceiver(app: FastifyInstance, deps: OtlpReceiverDeps)
   // A scope of its own, so that body parsers and the error format are those of OTLP for these paths only.
   await app.register(async (scope) => {
     takeRawBodies(scope);
-    boundRequests(scope);
+    boundBodies(scope, deps.bodyBytesAtOnce ?? LIMITS.bodyBytesAtOnce);
     scope.setErrorHandler((error, request, reply) => sendError(request, reply, toReceiverError(request, error)));
     addSignal(scope, deps, 'metrics');
     addSignal(scope, deps, 'traces');
@@ -56,9 +58,6 @@ const OTHER_METHODS = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** After this many seconds a sender may try again; SDKs and the Collector back off by themselves from there. */
 const RETRY_AFTER_SECONDS = 5;
-
-/** Requests being read or worked on at once: bodies of them all must fit into memory. */
-const REQUESTS_AT_ONCE = 64;
 
 function addSignal(scope: FastifyInstance, deps: OtlpReceiverDeps, signal: OtlpSignal): void {
   const url = `/v1/${signal}`;
@@ -172,18 +171,6 @@ function takeRawBodies(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: LIMITS.bodyBytes }, (_request, body, done) => {
     done(null, body);
-  });
-}
-
-function boundRequests(scope: FastifyInstance): void {
-  let underWay = 0;
-  scope.addHook('onRequest', async (_request, reply) => {
-    if (underWay >= REQUESTS_AT_ONCE) {
-      throw new ComityError('overloaded', `more than ${REQUESTS_AT_ONCE} requests are under way. Send it again later`);
-    }
-    underWay++;
-    // `close` comes exactly once, also when the sender hangs up.
-    reply.raw.once('close', () => underWay--);
   });
 }
 

@@ -4,8 +4,8 @@ export const LIMITS = {
   bodyBytes: 16 * 1024 * 1024,
   /** The same body after decompression, against gzip bombs. */
   decompressedBytes: 64 * 1024 * 1024,
-  /** Prometheus answers no query with more points a series than this, and Grafana relies on it. */
-  stepsPerQuery: 11_000,
+  /** Prometheus allows 11,000 steps between the points of a series, which makes one point more. */
+  stepsPerQuery: 11_001,
   /** Characters of a PromQL expression; dashboards' longest are near 10,000. */
   expressionChars: 64 * 1024,
   /** Nesting of a PromQL expression or of a fragment's tree: deeper ones could overflow the stack. */
@@ -45,9 +45,9 @@ export const LIMITS = {
   streams: 100_000,
   /** Requests a hub has under way at one domain; a small domain must not be flooded. */
   requestsPerDomain: 8,
-  /** Series that an agent holds: each costs about half a kilobyte of memory, so this many fit into 1 GB. */
+  /** Series that an agent holds: some 800 bytes of memory each, so 1.6 GB. */
   seriesPerDomain: 2_000_000,
-  /** Series that one request may add. A Collector's first batch brings a few thousand; far more is a faulty sender. */
+  /** Series that one request may add. The Collector batches 8,192 points by default; the rest is for histograms. */
   newSeriesPerRequest: 50_000,
   /** Bytes of request bodies that an agent holds at once: sixteen of the largest. */
   bodyBytesAtOnce: 256 * 1024 * 1024,

@@ -1,11 +1,11 @@
 import { openDatabase } from '../base/sqlite.ts';
-import type { StreamRecord } from './streams.ts';
+import type { StreamKey, StreamRecord } from './streams.ts';
 
 /** Streams kept across restarts, so that an agent that was down knows what it missed. */
 export interface StreamsDb {
   load(): StreamRecord[];
-  /** Replaces what is stored. */
-  save(records: Iterable<StreamRecord>): void;
+  /** Writes the changed streams and removes the forgotten ones; when it throws, nothing was written. */
+  save(changed: Iterable<StreamRecord>, forgotten: Iterable<StreamKey>): void;
   close(): void;
 }
 
@@ -25,12 +25,12 @@ export function openStreamsDb(path: string): StreamsDb {
   const select = db.prepare(
     'SELECT signal, job, instance, last_seen_ms AS lastSeenMs, interval_ms AS intervalMs FROM stream',
   );
-  const clear = db.prepare('DELETE FROM stream');
-  const insert = db.prepare('INSERT INTO stream VALUES (?, ?, ?, ?, ?)');
-  const save = db.transaction((records: Iterable<StreamRecord>) => {
-    clear.run();
-    for (const { signal, job, instance, lastSeenMs, intervalMs } of records) {
-      insert.run(signal, job, instance, lastSeenMs, intervalMs);
+  const replace = db.prepare('INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?)');
+  const remove = db.prepare('DELETE FROM stream WHERE signal = ? AND job = ? AND instance = ?');
+  const save = db.transaction((changed: Iterable<StreamRecord>, forgotten: Iterable<StreamKey>) => {
+    for (const { signal, job, instance } of forgotten) remove.run(signal, job, instance);
+    for (const { signal, job, instance, lastSeenMs, intervalMs } of changed) {
+      replace.run(signal, job, instance, lastSeenMs, intervalMs);
     }
   });
   return {

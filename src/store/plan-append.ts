@@ -26,6 +26,9 @@ const EARLIEST_MS = -8.64e15;
 /** No sample of this series in this plan yet: its last sample is in the head. */
 const IN_HEAD = -1;
 
+/** The slot of series past a limit. */
+const NO_SERIES = -1;
+
 /**
  * Applies the row rules of `Batch` to a batch:
  * - a row older than its series' last sample is rejected as `out_of_order`; one at the same time is a repetition when
@@ -33,18 +36,32 @@ const IN_HEAD = -1;
  *   no number, is `too_far_in_future`;
  * - additions become absolute values; one at the time of the last sample replaces it; a series whose first row is an
  *   addition starts with a zero one millisecond before it, so that rate() sees the first increment;
- * - a staleness marker is never added: it joins as SET. What comes after it adds to the last value before it.
+ * - a staleness marker is never added: it joins as SET. What comes after it adds to the last value before it;
+ * - an `ADD_ONCE` row counts as a repetition only where that is known, which is at the time of the last sample that an
+ *   earlier append stored. An older one is `out_of_order`, another one at the same time a `duplicate_timestamp`: either
+ *   may be an interval never seen. Of a batch that is sent again the older rows are therefore reported as rejected,
+ *   which costs nothing: they are stored, and a sender does not send again what a partial success rejects;
+ * - rows of a series that `resolve` does not give are rejected as `series_limit`.
  *
- * `resolve` finds the series of a label set, its tail loaded, or makes one; equal label sets give the same series.
+ * `resolve` finds the series of a label set, its tail loaded, or makes one, or gives undefined when there are too many;
+ * equal label sets give the same series.
  * Throws `bad_data` when the batch's columns do not fit together.
  */
-export function planAppend(batch: Batch, nowMs: number, resolve: (labels: Labels) => HeadSeries): AppendPlan {
+export function planAppend(
+  batch: Batch,
+  nowMs: number,
+  resolve: (labels: Labels) => HeadSeries | undefined,
+): AppendPlan {
   checkShape(batch);
   const touched: HeadSeries[] = [];
   const slots = new Int32Array(batch.series.length);
   try {
     for (let i = 0; i < slots.length; i++) {
       const series = resolve(batch.series[i]!);
+      if (series === undefined) {
+        slots[i] = NO_SERIES;
+        continue;
+      }
       if (series.slot < 0) series.slot = touched.push(series) - 1;
       slots[i] = series.slot;
     }
@@ -63,6 +80,7 @@ function planRows(batch: Batch, nowMs: number, series: readonly HeadSeries[], sl
   const lastTimes = Float64Array.from(series, lastTime);
   const bases = Float64Array.from(series, (one) => one.base);
   const lastAt = new Int32Array(series.length).fill(IN_HEAD);
+  const hasRepeated = new Uint8Array(series.length);
   const rejected = new Map<RejectReason, number>();
   const latestMs = nowMs + LIMITS.futureMs;
   let samples = 0;
@@ -82,6 +100,10 @@ function planRows(batch: Batch, nowMs: number, series: readonly HeadSeries[], sl
 
   for (let row = 0; row < rows; row++) {
     const slot = slots[batch.seriesOf[row]!]!;
+    if (slot === NO_SERIES) {
+      reject('series_limit');
+      continue;
+    }
     const timeMs = batch.times[row]!;
     const value = batch.values[row]!;
     const last = lastTimes[slot]!;
@@ -109,7 +131,14 @@ function planRows(batch: Batch, nowMs: number, series: readonly HeadSeries[], sl
       continue;
     }
     if (batch.modes[row] === ADD_ONCE && timeMs <= last) {
-      repeated++;
+      if (timeMs < last) {
+        reject('out_of_order');
+      } else if (lastAt[slot] !== IN_HEAD || hasRepeated[slot] === 1 || endsStale(series[slot]!)) {
+        reject('duplicate_timestamp');
+      } else {
+        hasRepeated[slot] = 1;
+        repeated++;
+      }
       continue;
     }
     if (last === Number.NEGATIVE_INFINITY) values[emit(slot, timeMs - ZERO_BEFORE_MS)] = 0;
@@ -167,6 +196,11 @@ function checkShape(batch: Batch): void {
       throw new ComityError('bad_data', `row ${row} of a batch has the unknown mode ${batch.modes[row]}`);
     }
   }
+}
+
+/** Whether the last sample is a staleness marker, which no addition can repeat. */
+function endsStale(series: HeadSeries): boolean {
+  return series.count > 0 && isStaleAt(tailValues(series), series.count - 1);
 }
 
 /** Whether two values have the same bits: zeros of different sign differ, and so do NaNs of different payload. */

@@ -1,4 +1,5 @@
 import { ComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Durability } from '../base/sqlite.ts';
 import type { Appended, Batch } from '../model/batch.ts';
 import { labelsKey, type Labels } from '../model/labels.ts';
@@ -53,6 +54,8 @@ export interface StoreOptions {
   readonly onProblem?: (problem: StoreProblem) => void;
   /** Bytes of decoded chunks kept in memory. */
   readonly cacheBytes?: number;
+  /** Series that the store takes; `LIMITS.seriesPerDomain` when left out. */
+  readonly seriesLimit?: number;
 }
 
 /**
@@ -76,7 +79,7 @@ const CACHE_BYTES = 128 * 1024 * 1024;
  * Throws `bad_config`, and changes nothing, for a file that is no store, is newer than this program or is in use.
  */
 export function openStore(options: StoreOptions): Store {
-  const { path, now = Date.now, onProblem = () => {} } = options;
+  const { path, now = Date.now, onProblem = () => {}, seriesLimit = LIMITS.seriesPerDomain } = options;
   const db = openStoreDb(path, options.durability ?? 'process');
   const index = seriesIndex();
   const reader = chunkReader(db, options.cacheBytes ?? CACHE_BYTES, (series, chunkId, error) =>
@@ -160,8 +163,11 @@ export function openStore(options: StoreOptions): Store {
     return plan.appended;
   }
 
-  /** The series of a label set with its tail loaded; a new one is not in the index before the append is durable. */
-  function resolve(labels: Labels, newcomers: Newcomers): HeadSeries {
+  /**
+   * The series of a label set with its tail loaded; a new one is not in the index before the append is durable. Undefined
+   * for a new one past a limit: those that are stored go on being fed.
+   */
+  function resolve(labels: Labels, newcomers: Newcomers): HeadSeries | undefined {
     const ref = index.find(labels);
     if (ref !== undefined) {
       const series = head[ref]!;
@@ -171,7 +177,9 @@ export function openStore(options: StoreOptions): Store {
     const key = labelsKey(labels);
     let series = newcomers.byKey.get(key);
     if (series === undefined) {
-      series = headSeries(nextId + newcomers.labels.size);
+      const added = newcomers.labels.size;
+      if (added >= LIMITS.newSeriesPerRequest || index.size + added >= seriesLimit) return undefined;
+      series = headSeries(nextId + added);
       newcomers.byKey.set(key, series);
       newcomers.labels.set(series, labels);
     }

@@ -28,18 +28,38 @@ export function naiveStore() {
   function append(batch: Batch, nowMs: number): Record<string, number> {
     const outcome: Record<string, number> = { stored: 0, repeated: 0 };
     const bits = new BigUint64Array(batch.values.slice().buffer);
+    /** Label sets whose last sample this batch has written, or has said once more. */
+    const touched = new Set<string>();
     for (let row = 0; row < batch.times.length; row++) {
       const labels = batch.series[batch.seriesOf[row]!]!;
       const key = labelsKey(labels);
       const series = all.get(key) ?? { labels, samples: [], base: 0 };
-      const verdict = put(series, batch.times[row]!, bits[row]!, batch.values[row]!, batch.modes[row]!, nowMs);
+      const verdict = put(
+        series,
+        batch.times[row]!,
+        bits[row]!,
+        batch.values[row]!,
+        batch.modes[row]!,
+        nowMs,
+        touched.has(key),
+      );
+      if (verdict === 'stored' || (verdict === 'repeated' && batch.modes[row] === ADD_ONCE && bits[row] !== STALE_BITS))
+        touched.add(key);
       outcome[verdict] = (outcome[verdict] ?? 0) + 1;
       if (series.samples.length > 0) all.set(key, series);
     }
     return outcome;
   }
 
-  function put(series: NaiveSeries, timeMs: number, bits: bigint, value: number, mode: number, nowMs: number): string {
+  function put(
+    series: NaiveSeries,
+    timeMs: number,
+    bits: bigint,
+    value: number,
+    mode: number,
+    nowMs: number,
+    isTouched: boolean,
+  ): string {
     if (Number.isNaN(timeMs) || timeMs > nowMs + LIMITS.futureMs) return 'too_far_in_future';
     const last = series.samples.at(-1);
     if (mode === SET || bits === STALE_BITS) {
@@ -49,7 +69,10 @@ export function naiveStore() {
       if (bits !== STALE_BITS) series.base = value;
       return 'stored';
     }
-    if (mode === ADD_ONCE && last !== undefined && timeMs <= last[0]) return 'repeated';
+    if (mode === ADD_ONCE && last !== undefined && timeMs <= last[0]) {
+      if (timeMs < last[0]) return 'out_of_order';
+      return isTouched || last[1] === STALE_BITS ? 'duplicate_timestamp' : 'repeated';
+    }
     if (last === undefined) series.samples.push([timeMs - 1, 0n]);
     series.base += value;
     const sumBits = Number.isNaN(series.base) ? PLAIN_NAN_BITS : bitsOf(series.base);

@@ -3,6 +3,7 @@ import { batchBuilder } from '../../src/model/batch-builder.ts';
 import { ADD, ADD_ONCE, SET, type Batch } from '../../src/model/batch.ts';
 import { labelsOf } from '../../src/model/labels.ts';
 import { isStaleAt } from '../../src/model/series.ts';
+import { LIMITS } from '../../src/base/limits.ts';
 import { openStore } from '../../src/store/store.ts';
 import { readable, storePath } from './samples.ts';
 
@@ -148,8 +149,76 @@ test('ADD_ONCE leaves out what was counted before', () => {
       ],
     ],
     '9:0 10:5 20:7',
-    'repeated 2',
+    'repeated 1, out_of_order 1',
   );
+});
+
+test('ADD_ONCE drops in silence only what is known to be stored', () => {
+  check([[[ADD_ONCE, 20, 5]], [[ADD_ONCE, 20, 5]], [[ADD_ONCE, 20, 5]]], '19:0 20:5', 'repeated 2');
+  // An interval before the last one was perhaps never seen.
+  check([[[ADD_ONCE, 20, 5]], [[ADD_ONCE, 10, 2]]], '19:0 20:5', 'out_of_order 1');
+  check(
+    [
+      [
+        [ADD_ONCE, 20, 5],
+        [ADD_ONCE, 10, 2],
+      ],
+    ],
+    '19:0 20:5',
+    'out_of_order 1',
+  );
+  // Two points of one series at one time: neither in the first sending nor in the second is the other one stored.
+  const twice: Row[] = [
+    [ADD_ONCE, 20, 5],
+    [ADD_ONCE, 20, 2],
+  ];
+  check([twice], '19:0 20:5', 'duplicate_timestamp 1');
+  check([twice, twice], '19:0 20:5', 'duplicate_timestamp 2, repeated 1');
+  // A marker at that time is no earlier sending of the addition.
+  check(
+    [
+      [
+        [ADD_ONCE, 10, 5],
+        [SET, 20, 'stale'],
+      ],
+      [[ADD_ONCE, 20, 2]],
+    ],
+    '9:0 10:5 20:stale',
+    'duplicate_timestamp 1',
+  );
+});
+
+/** One row a series, `count` of them from `first` on. */
+function manySeries(first: number, count: number, timeMs: number): Batch {
+  const builder = batchBuilder();
+  for (let i = first; i < first + count; i++) {
+    builder.add(labelsOf({ __name__: 'm', i: String(i) }), timeMs, 1);
+  }
+  return builder.build();
+}
+
+test('series past the limits are rejected, those stored go on', () => {
+  const store = openStore({ path: storePath(), now: () => NOW, seriesLimit: 3 });
+  expect(store.append(manySeries(0, 2, 10))).toEqual({ stored: 2, repeated: 0, rejected: new Map() });
+  expect(store.append(manySeries(0, 6, 20))).toEqual({
+    stored: 3,
+    repeated: 0,
+    rejected: new Map([['series_limit', 3]]),
+  });
+  expect(store.append(manySeries(0, 6, 30)).stored).toBe(3);
+  expect(store.stats()).toMatchObject({ series: 3, samples: 8 });
+  store.close();
+});
+
+test('one request adds no more series than its limit', () => {
+  const store = openStore({ path: storePath(), now: () => NOW });
+  const limit = LIMITS.newSeriesPerRequest;
+  const batch = manySeries(0, limit + 7, 10);
+  expect(store.append(batch)).toMatchObject({ stored: limit, rejected: new Map([['series_limit', 7]]) });
+  // The next request may add the rest, and what the first one added is known.
+  expect(store.append(batch)).toEqual({ stored: 7, repeated: limit, rejected: new Map() });
+  expect(store.stats().series).toBe(limit + 7);
+  store.close();
 });
 
 test('additions after a staleness marker go on from the value before it', () => {
