@@ -1,3 +1,4 @@
+import { formatFloat, parseFloatStrict } from '../base/numbers.ts';
 import type { Coverage } from '../coverage/coverage.ts';
 
 /** The result of a query as Prometheus's HTTP API has it. */
@@ -19,14 +20,14 @@ export function resultTable(data: ApiResult): string {
   }
   return table(
     data.result.map(({ metric, values }) => {
-      const numbers = values.map(([, text]) => Number(text));
+      const numbers = values.map(([, text]) => parseFloatStrict(text) ?? NaN);
       return {
         metric,
         cells: {
           points: String(values.length),
           first: values[0]![1],
-          min: String(Math.min(...numbers)),
-          max: String(Math.max(...numbers)),
+          min: formatFloat(Math.min(...numbers)),
+          max: formatFloat(Math.max(...numbers)),
           last: values.at(-1)![1],
         },
       };

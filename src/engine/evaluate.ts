@@ -109,15 +109,11 @@ function callRows(node: Call, ctx: EvalContext, sink: RowSink): void {
 
 function mapRows(node: Call, apply: ValueFunction, ctx: EvalContext, sink: RowSink): void {
   const [vector, ...rest] = node.args;
-  const params = rest.map((arg) => scalarArgument(arg, ctx));
+  const param = rest.length === 0 ? undefined : scalarArgument(rest[0]!, ctx);
+  const mapped = new Float64Array(ctx.grid.steps);
   withoutNames(vector!, false, sink, (named) =>
     forEachRow(vector!, ctx, (labels, values, present) => {
-      const mapped = values.map((value, i) =>
-        apply(
-          value,
-          params.map((param) => param[i]!),
-        ),
-      );
+      for (let i = 0; i < mapped.length; i++) mapped[i] = present[i] === 1 ? apply(values[i]!, param?.[i]) : 0;
       named(labels, mapped, present);
     }),
   );
@@ -130,6 +126,7 @@ function binaryRows(node: Binary, ctx: EvalContext, sink: RowSink): void {
   const left = collectRows((collect) => forEachRow(node.left, ctx, collect));
   const right = collectRows((collect) => forEachRow(node.right, ctx, collect));
   if (!SET_OPS.has(node.op)) return matchRows(node, left, right, ctx, sink);
+  if (node.op !== 'or') return setRows(node, left, right, steps, sink);
   // `or` can take a label set from one side at some steps and from the other at others.
   const merged = mergeEqualRows(false);
   setRows(node, left, right, steps, merged.sink);
@@ -181,6 +178,10 @@ function sharesOneName(expr: Expr): boolean {
       return expr.matchers.some(({ name, op, value }) => name === METRIC_NAME && op === '=' && value !== '');
     case 'matrix':
       return sharesOneName(expr.selector);
+    case 'subquery':
+    case 'unary':
+      // A minus makes names go, and rows that this makes equal are put together there.
+      return (expr.kind === 'unary' && expr.op === '-') || sharesOneName(expr.expr);
     case 'merged':
       return sharesOneName(expr.of);
     case 'paren':
@@ -189,10 +190,12 @@ function sharesOneName(expr: Expr): boolean {
       if (expr.op === 'topk' || expr.op === 'bottomk') return sharesOneName(expr.expr);
       return expr.without || !expr.grouping.includes(METRIC_NAME);
     case 'call':
-      return ROLLUPS.get(expr.func)?.keepsName !== true || sharesOneName(expr.args[0]!);
+      return ROLLUPS.get(expr.func)?.keepsName !== true || sharesOneName(expr.args.at(-1)!);
     case 'binary':
+      if (expr.matching?.include.includes(METRIC_NAME) === true) return false;
       return !SET_OPS.has(expr.op) && (!COMPARISON_OPS.has(expr.op) || expr.returnBool);
-    default:
+    case 'number':
+    case 'string':
       return true;
   }
 }

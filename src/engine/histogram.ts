@@ -50,8 +50,14 @@ function groupBuckets(rows: readonly Row[]): { labels: Labels; buckets: Bucket[]
     histograms.set(key, histogram);
   }
   const list = [...histograms.values()];
-  for (const { buckets } of list) buckets.sort((a, b) => a.bound - b.bound);
+  for (const { buckets } of list) buckets.sort(byBound);
   return list;
+}
+
+/** A difference would be NaN for two infinities and for `le="NaN"`, which compares equal to everything in Go's sort. */
+function byBound(a: Bucket, b: Bucket): number {
+  if (a.bound < b.bound) return -1;
+  return a.bound > b.bound ? 1 : 0;
 }
 
 /** The quantile of cumulative buckets in ascending order of bounds. Both columns are scratch and get changed. */
@@ -66,14 +72,25 @@ function bucketQuantile(phi: number, bounds: Float64Array, counts: Float64Array)
   const observations = counts[n - 1]!;
   if (observations === 0) return NaN;
   let rank = phi * observations;
-  let b = 0;
-  while (b < n - 1 && !(counts[b]! >= rank)) b++;
+  const b = firstReaching(rank, counts, n - 1);
   if (b === n - 1) return bounds[n - 2]!;
   if (b === 0 && bounds[0]! <= 0) return bounds[0]!;
   const start = b === 0 ? 0 : bounds[b - 1]!;
   const before = b === 0 ? 0 : counts[b - 1]!;
   rank -= before;
   return start + (bounds[b]! - start) * (rank / (counts[b]! - before));
+}
+
+/** By bisection, as in Prometheus: where NaN breaks the order of the counts, the way there decides what is found. */
+function firstReaching(rank: number, counts: Float64Array, n: number): number {
+  let low = 0;
+  let high = n;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (counts[middle]! >= rank) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** Adds up buckets whose bounds are equal though written differently ("1" and "1.0"); returns how many are left. */

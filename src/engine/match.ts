@@ -13,7 +13,7 @@ import {
 import { COMPARISON_OPS, type Binary, type VectorMatching } from '../promql/ast.ts';
 import type { EvalContext } from './context.ts';
 import { arithmetic, compares } from './operators.ts';
-import { anyPresent, type Row, type RowSink } from './rows.ts';
+import { anyPresent, sameLabelSet, type Row, type RowSink } from './rows.ts';
 
 /**
  * Arithmetic and comparisons between two vectors. Series pair up by the signature of their labels, worked out once a
@@ -34,8 +34,8 @@ export function matchRows(
   const manyPresent = presentAnywhere(many, steps);
   for (const candidates of ones.values()) assertUnique(candidates, matching, swapped, manyPresent, scope);
 
-  const results = new Map<string, { row: Row; taken: Uint8Array }>();
-  const matchedOnce = new Map<string, Uint8Array>();
+  const results = new Map<string, Row>();
+  const matched = new Map<string, Uint8Array>();
   const isComparison = COMPARISON_OPS.has(node.op);
 
   for (const row of many) {
@@ -43,7 +43,8 @@ export function matchRows(
     for (const partner of ones.get(key) ?? []) {
       const labels = resultLabels(node, row.labels, partner.labels);
       const result = resultRow(results, labels, steps);
-      const taken = matching.card === 'one-to-one' ? takenBy(matchedOnce, key, steps) : result.taken;
+      // A pair counts within its match group even where its comparison does not hold.
+      const taken = takenBy(matched, matching.card === 'one-to-one' ? key : key + labelsKey(labels), steps);
       for (let step = 0; step < steps; step++) {
         if (row.present[step] === 0 || partner.present[step] === 0) continue;
         if (taken[step] === 1) throw multipleMatches(matching);
@@ -52,12 +53,14 @@ export function matchRows(
         const r = swapped ? row.values[step]! : partner.values[step]!;
         const holds = !isComparison || compares(node.op, l, r);
         if (!holds && !node.returnBool) continue;
-        result.row.values[step] = node.returnBool ? (holds ? 1 : 0) : arithmetic(node.op, l, r);
-        result.row.present[step] = 1;
+        // Two match groups can come to one label set, as `on (__name__)` does after an operator that drops it.
+        if (result.present[step] === 1) throw sameLabelSet();
+        result.values[step] = node.returnBool ? (holds ? 1 : 0) : arithmetic(node.op, l, r);
+        result.present[step] = 1;
       }
     }
   }
-  for (const { row } of results.values()) if (anyPresent(row.present)) sink(row.labels, row.values, row.present);
+  for (const row of results.values()) if (anyPresent(row.present)) sink(row.labels, row.values, row.present);
 }
 
 /** `and`, `or` and `unless`, step by step. */
@@ -127,19 +130,14 @@ function assertUnique(
   }
 }
 
-function resultRow(
-  results: Map<string, { row: Row; taken: Uint8Array }>,
-  labels: Labels,
-  steps: number,
-): { row: Row; taken: Uint8Array } {
+function resultRow(results: Map<string, Row>, labels: Labels, steps: number): Row {
   const key = labelsKey(labels);
-  let result = results.get(key);
-  if (result === undefined) {
-    const row = { labels, values: new Float64Array(steps), present: new Uint8Array(steps) };
-    result = { row, taken: new Uint8Array(steps) };
-    results.set(key, result);
+  let row = results.get(key);
+  if (row === undefined) {
+    row = { labels, values: new Float64Array(steps), present: new Uint8Array(steps) };
+    results.set(key, row);
   }
-  return result;
+  return row;
 }
 
 function takenBy(masks: Map<string, Uint8Array>, key: string, steps: number): Uint8Array {

@@ -1,5 +1,5 @@
-import { compensatedSum } from '../partial/compensated.ts';
-import { quantileOfSorted } from './quantile.ts';
+import { addCompensated, compensatedSum } from '../partial/compensated.ts';
+import { quantileOfSorted, sortNanFirst } from './quantile.ts';
 
 /**
  * A function of a window: the samples [from, to) of a series, lying in (startMs, endMs]. It is called only with at least
@@ -29,19 +29,9 @@ export const ROLLUPS: ReadonlyMap<string, Rollup> = new Map<string, Rollup>([
   ['avg_over_time', { minSamples: 1, prepare: (_times, values) => (from, to) => meanOf(values, from, to) }],
   ['min_over_time', { minSamples: 1, prepare: (_times, values) => extremum(values, (a, b) => a < b) }],
   ['max_over_time', { minSamples: 1, prepare: (_times, values) => extremum(values, (a, b) => a > b) }],
-  ['stdvar_over_time', { minSamples: 1, prepare: (_times, values) => (from, to) => varianceOf(values, from, to) }],
-  [
-    'stddev_over_time',
-    { minSamples: 1, prepare: (_times, values) => (from, to) => Math.sqrt(varianceOf(values, from, to)) },
-  ],
-  [
-    'quantile_over_time',
-    {
-      minSamples: 1,
-      prepare: (_times, values) => (from, to, _start, _end, phi) =>
-        quantileOfSorted(phi, values.slice(from, to).sort(nanFirst)),
-    },
-  ],
+  ['stdvar_over_time', { minSamples: 1, prepare: (_times, values) => variance(values, (squares) => squares) }],
+  ['stddev_over_time', { minSamples: 1, prepare: (_times, values) => variance(values, Math.sqrt) }],
+  ['quantile_over_time', { minSamples: 1, prepare: (_times, values) => quantile(values) }],
   [
     'changes',
     { minSamples: 1, prepare: (_times, values) => countPairs(values, (a, b) => a !== b && !(a !== a && b !== b)) },
@@ -103,16 +93,32 @@ function meanOf(values: Float64Array, from: number, to: number): number {
   return (compensatedSum(scaled, 0, count) / count) * 2 ** 64;
 }
 
-/** Welford's running variance (population), as Prometheus computes it. */
-function varianceOf(values: Float64Array, from: number, to: number): number {
-  let mean = 0;
-  let squares = 0;
-  for (let i = from; i < to; i++) {
-    const delta = values[i]! - mean;
-    mean += delta / (i - from + 1);
-    squares += delta * (values[i]! - mean);
-  }
-  return squares / (to - from);
+/** Welford's running variance (population) with its mean and squares compensated, as Prometheus computes it. */
+function variance(values: Float64Array, finish: (variance: number) => number): WindowKernel {
+  const sums = new Float64Array(2);
+  const compensations = new Float64Array(2);
+  return (from, to) => {
+    sums.fill(0);
+    compensations.fill(0);
+    for (let i = from; i < to; i++) {
+      const value = values[i]!;
+      const delta = value - (sums[0]! + compensations[0]!);
+      addCompensated(sums, compensations, 0, delta / (i - from + 1));
+      addCompensated(sums, compensations, 1, delta * (value - (sums[0]! + compensations[0]!)));
+    }
+    return finish((sums[1]! + compensations[1]!) / (to - from));
+  };
+}
+
+function quantile(values: Float64Array): WindowKernel {
+  let scratch = new Float64Array(64);
+  return (from, to, _startMs, _endMs, phi) => {
+    if (to - from > scratch.length) scratch = new Float64Array(2 * (to - from));
+    const window = scratch.subarray(0, to - from);
+    window.set(values.subarray(from, to));
+    sortNanFirst(window);
+    return quantileOfSorted(phi, window);
+  };
 }
 
 function extremum(values: Float64Array, beats: (candidate: number, current: number) => boolean): WindowKernel {
@@ -129,10 +135,4 @@ function countPairs(values: Float64Array, counts: (previous: number, current: nu
     for (let i = from + 1; i < to; i++) if (counts(values[i - 1]!, values[i]!)) count++;
     return count;
   };
-}
-
-/** Prometheus's order for quantiles: NaN is smaller than everything. */
-function nanFirst(a: number, b: number): number {
-  if (a !== a) return b !== b ? 0 : -1;
-  return b !== b ? 1 : a - b;
 }

@@ -74,6 +74,6 @@ export function mergeEqualRows(strict: boolean): { sink: RowSink; drain(sink: Ro
   };
 }
 
-function sameLabelSet(): ComityError {
+export function sameLabelSet(): ComityError {
   return new ComityError('execution', 'vector cannot contain metrics with the same labelset');
 }

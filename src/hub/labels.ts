@@ -1,8 +1,10 @@
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { coverageWarning, summariseCoverage, type Coverage } from '../coverage/coverage.ts';
-import type { Matcher } from '../model/matcher.ts';
+import { regexCost } from '../model/regex-cost.ts';
 import { decodeLabelsAnswer, encodeLabelsRequest, type LabelsAnswer } from '../plan/frames.ts';
+import { mayReadFrom } from '../plan/domain.ts';
+import type { VectorSelector } from '../promql/ast.ts';
 import { parseExpr } from '../promql/parse.ts';
 import { askDomain, type Answer } from './dispatch.ts';
 import type { Domain, Registry } from './registry.ts';
@@ -25,40 +27,76 @@ export interface LabelsResult {
   readonly warnings: readonly string[];
 }
 
-/** Asks every domain and gives what any of them permits, sorted. Fails when no domain answers. */
-export async function runLabels(question: LabelsQuestion, registry: Registry): Promise<LabelsResult> {
+/** Prometheus's words for an answer that a limit cut. */
+export const TRUNCATED = 'results truncated due to limit';
+
+/**
+ * Asks every domain that the selectors do not rule out by the domain label, and gives what any of them permits, sorted.
+ * Fails when none of those asked answers.
+ */
+export async function runLabels(
+  question: LabelsQuestion,
+  registry: Registry,
+  domainLabel: string,
+): Promise<LabelsResult> {
   const limit = Math.min(question.limit || LIMITS.labelValues, LIMITS.labelValues);
-  const selectors = question.selectors.map(parseSelectorText);
-  const body = encodeLabelsRequest({ ...question, selectors, limit });
+  const selectors = parseSelectors(question.selectors);
+  // One more than wanted shows that there are more.
+  const body = encodeLabelsRequest({ ...question, selectors: selectors.map((one) => one.matchers), limit: limit + 1 });
+  const mayHold = ({ config }: Domain): boolean =>
+    selectors.length === 0 || selectors.some((selector) => mayReadFrom(selector, domainLabel, config.name));
   const answers = await Promise.all(
     registry.map(async (domain) => ({
       domain,
-      answer: await askDomain(domain, 'labels', body, question.deadlineMs, decodeLabelsAnswer),
+      answer: mayHold(domain)
+        ? await askDomain(domain, 'labels', body, question.deadlineMs, decodeLabelsAnswer)
+        : undefined,
     })),
   );
   const coverage = summariseCoverage(answers.map(({ domain, answer }) => labelsCoverage(domain, answer)));
-  const lists = answers.flatMap(({ answer }) => (answer.ok && 'values' in answer.value ? [answer.value.values] : []));
-  const warning = coverageWarning(coverage);
-  if (lists.length === 0) {
+  const lists = answers.flatMap(({ answer }) =>
+    answer?.ok === true && 'values' in answer.value ? [answer.value.values] : [],
+  );
+  const gap = coverageWarning(coverage);
+  if (lists.length === 0 && answers.some(({ answer }) => answer !== undefined)) {
     const refused = coverage.domains.find((domain) => domain.status === 'refused')?.reason;
+    throw new ComityError(refused === undefined ? 'unavailable' : 'refused', refused ?? gap ?? 'no domain answered');
+  }
+  const values = [...new Set(lists.flat())].sort();
+  // A domain stops at the most that is allowed, so a list of that length may have been cut there.
+  const isCut = values.length > limit || lists.some((list) => list.length >= LIMITS.labelValues);
+  const warnings = [...(gap === undefined ? [] : [gap]), ...(isCut ? [TRUNCATED] : [])];
+  return { values: values.slice(0, limit), coverage, warnings };
+}
+
+/** Selectors share one budget of regular expressions, as those of one query do. */
+function parseSelectors(texts: readonly string[]): VectorSelector[] {
+  if (texts.length > LIMITS.selectorsPerRequest) {
     throw new ComityError(
-      refused === undefined ? 'unavailable' : 'refused',
-      refused ?? warning ?? 'no domain answered',
+      'bad_data',
+      `invalid parameter "match[]": ${texts.length} selectors, more than the ${LIMITS.selectorsPerRequest} allowed (selectorsPerRequest)`,
     );
   }
-  const values = [...new Set(lists.flat())].sort().slice(0, limit);
-  return { values, coverage, warnings: warning === undefined ? [] : [warning] };
+  let cost = 0;
+  return texts.map((text) => {
+    const selector = parseExpr(text);
+    if (selector.kind !== 'vector') {
+      throw new ComityError('bad_data', `invalid parameter "match[]": ${text} is no series selector`);
+    }
+    for (const { op, value } of selector.matchers) if (op === '=~' || op === '!~') cost += regexCost(value);
+    if (cost > LIMITS.regexCost) {
+      throw new ComityError('bad_data', 'invalid parameter "match[]": the regular expressions are too large together');
+    }
+    return selector;
+  });
 }
 
-function parseSelectorText(text: string): readonly Matcher[] {
-  const expr = parseExpr(text);
-  if (expr.kind !== 'vector')
-    throw new ComityError('bad_data', `invalid parameter "match[]": ${text} is no series selector`);
-  return expr.matchers;
-}
-
-function labelsCoverage({ config, lastStatus }: Domain, answer: Answer<LabelsAnswer>): Coverage['domains'][number] {
+function labelsCoverage(
+  { config, lastStatus }: Domain,
+  answer: Answer<LabelsAnswer> | undefined,
+): Coverage['domains'][number] {
   const base = { domain: config.name, expected: lastStatus?.expectedStreams ?? 0, settledUntil: null };
+  if (answer === undefined) return { ...base, status: 'pruned', observed: lastStatus?.observedStreams ?? 0 };
   if (!answer.ok) return { ...base, status: answer.outcome, observed: 0, reason: answer.reason };
   if ('refusal' in answer.value) {
     const { name } = answer.value.refusal;

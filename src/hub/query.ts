@@ -10,7 +10,6 @@ import { mayReadFrom } from '../plan/domain.ts';
 import { decodeQueryAnswer, encodeQueryRequest, type FragmentQuery, type QueryAnswer } from '../plan/frames.ts';
 import type { Expr } from '../promql/ast.ts';
 import { positionOf } from '../promql/parse-error.ts';
-import { parseExpr } from '../promql/parse.ts';
 import { askDomain, type Answer } from './dispatch.ts';
 import { mergeFragment } from './merge.ts';
 import { assertRowsFit } from './own-rows.ts';
@@ -19,7 +18,9 @@ import type { Domain, Registry } from './registry.ts';
 
 /** A question to the federation. */
 export interface Query {
+  /** As the caller wrote it: errors point into it. */
   readonly text: string;
+  readonly expr: Expr;
   readonly grid: QueryGrid;
   readonly lookbackMs: number;
   /** When to stop waiting for domains, in ms since the epoch. */
@@ -54,11 +55,11 @@ interface Part {
 }
 
 /**
- * Answers a query over the federation: parse, split, ask every domain that could hold something, merge what comes back,
+ * Answers a query over the federation: split it, ask every domain that could hold something, merge what comes back,
  * work out the rest here. A domain that fails leaves the answer partial; the query fails when none answers.
  */
 export async function runQuery(query: Query, registry: Registry, domainLabel: string): Promise<QueryResult> {
-  const expr = parseExpr(query.text);
+  const { expr } = query;
   assertSupported(expr, query.text);
   const first = await askDomains(distribute(expr, query.grid, domainLabel), query, registry, domainLabel);
   const undecided = first.refusals.find(({ refusal }) => refusal.code === 'undecided');

@@ -109,8 +109,7 @@ export function decodeQueryRequest(bytes: Uint8Array): FragmentQuery {
   const message = queryRequest.decode(bytes);
   assertVersion(message);
   const { grid, lookbackMs, timeLeftMs, fragments } = message;
-  // One more step than intervals: both ends of a range count.
-  if (grid === null || grid.steps < 1 || grid.steps > LIMITS.stepsPerQuery + 1 || grid.stepMs < 1 || lookbackMs < 1) {
+  if (grid === null || grid.steps < 1 || grid.steps > LIMITS.stepsPerQuery || grid.stepMs < 1 || lookbackMs < 1) {
     throw new ComityError('bad_data', 'malformed QueryRequest: grid or lookback');
   }
   if (fragments.length > LIMITS.fragmentsPerQuery) throw new ComityError('limit', 'too many fragments');

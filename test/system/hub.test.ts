@@ -110,7 +110,7 @@ describe('errors are those of Prometheus', () => {
     ['/api/v1/query_range?query=up&start=0&end=1', 400, 'bad_data', /invalid parameter "step"/],
     ['/api/v1/query_range?query=up&start=5&end=1&step=1', 400, 'bad_data', /end timestamp must not be before start/],
     ['/api/v1/query_range?query=up&start=0&end=1&step=0', 400, 'bad_data', /zero or negative/],
-    ['/api/v1/query_range?query=up&start=0&end=20000&step=1', 400, 'bad_data', /11000 points/],
+    ['/api/v1/query_range?query=up&start=0&end=20000&step=1', 400, 'bad_data', /11001 points/],
     ['/api/v1/query_range?query="x"&start=0&end=1&step=1', 400, 'bad_data', /"string" for range query/],
     ['/api/v1/query?query=sum(up)/on()sum%20by(domain)(up)', 422, 'execution', /many-to-many matching not allowed/],
     ['/api/v1/query?query=absent(up)', 422, 'execution', /^unsupported: the function absent\(\) \(1:1\)/],

@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ComityError, toComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { coverageHeaders, type Coverage } from '../../coverage/coverage.ts';
+import { coverageHeaders, coverageWarning, type Coverage } from '../../coverage/coverage.ts';
 import { IncompleteError } from '../query.ts';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /**
- * Sends `{"status":"success","data":…}`; `data` is JSON text. A missing part is told as the first and as the last warning:
- * Grafana's panel header shows only the last, other clients only the first.
+ * Sends `{"status":"success","data":…}`; `data` is JSON text. What the coverage lacks is told as the first and as the
+ * last warning: Grafana's panel header shows only the last, other clients only the first.
  */
 export function sendSuccess(
   reply: FastifyReply,
@@ -17,12 +17,17 @@ export function sendSuccess(
   warnings: readonly string[] = [],
 ): FastifyReply {
   if (coverage !== undefined) reply.headers(coverageHeaders(coverage));
-  const notices = warnings.length === 1 ? [warnings[0], warnings[0]] : warnings;
+  const gap = coverage === undefined ? undefined : coverageWarning(coverage);
+  const others = warnings.filter((warning) => warning !== gap);
+  const notices = gap === undefined ? others : [gap, ...others, gap];
   const suffix = notices.length === 0 ? '' : `,"warnings":${JSON.stringify(notices)}`;
   return reply.type(JSON_TYPE).send(`{"status":"success","data":${data}${suffix}}`);
 }
 
-/** Errors of this scope in Prometheus's envelope, with its words for their types. */
+/**
+ * Errors of this scope in Prometheus's envelope, with its words for their types: also for paths that are none, and for
+ * methods that a path does not have. To be called before any route is added.
+ */
 export function prometheusErrors(app: FastifyInstance, onFault: (error: ComityError) => void): void {
   app.setErrorHandler((raw, _request, reply) => {
     const error = toApiError(raw);
@@ -34,6 +39,19 @@ export function prometheusErrors(app: FastifyInstance, onFault: (error: ComityEr
     }
     return reply.code(error.status).type(JSON_TYPE).send(JSON.stringify(envelope));
   });
+  const routes: Route[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    routes.push({ segments: url.split('/'), methods: [method].flat() });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const segments = request.url.split('?', 1)[0]!.split('/');
+    const methods = new Set(routes.filter((route) => fits(route, segments)).flatMap((route) => route.methods));
+    if (methods.size === 0) throw new ComityError('not_found', 'there is nothing at this path');
+    const allowed = [...methods].sort().join(', ');
+    const error = `method ${request.method} is not allowed here; use ${allowed}`;
+    const body = JSON.stringify({ status: 'error', errorType: 'bad_data', error });
+    return reply.code(405).header('allow', allowed).type(JSON_TYPE).send(body);
+  });
 }
 
 /** Form bodies become URLSearchParams; anything else is refused by its type. */
@@ -43,6 +61,19 @@ export function acceptForms(app: FastifyInstance): void {
     'application/x-www-form-urlencoded',
     { parseAs: 'string', bodyLimit: LIMITS.expressionChars * 4 },
     (_request, body, done) => done(null, new URLSearchParams(body as string)),
+  );
+}
+
+interface Route {
+  readonly segments: readonly string[];
+  readonly methods: readonly string[];
+}
+
+/** Whether a path is one of a route, whose `:name` segments stand for any text. */
+function fits(route: Route, segments: readonly string[]): boolean {
+  return (
+    route.segments.length === segments.length &&
+    route.segments.every((segment, i) => segment === segments[i] || (segment.startsWith(':') && segments[i] !== ''))
   );
 }
 
