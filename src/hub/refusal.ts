@@ -1,9 +1,8 @@
 import { ComityError } from '../base/errors.ts';
-import { METRIC_NAME } from '../model/labels.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { Refusal } from '../plan/frames.ts';
 import { mapChildren } from '../plan/normalise.ts';
-import type { Aggregate, Expr } from '../promql/ast.ts';
+import { children, type Aggregate, type Expr } from '../promql/ast.ts';
 import { positionOf } from '../promql/parse-error.ts';
 import { printExpr } from '../promql/print.ts';
 
@@ -92,17 +91,29 @@ function aggregated(expr: Expr, extra: readonly string[] = []): Expr {
   return mapChildren(expr, (child) => aggregated(child, inner));
 }
 
-/** The expression with a label taken out of every grouping, or summed away where a bare selector carries it. */
+/** The expression with a label taken out of every grouping and match, or summed away where a bare selector carries it. */
 function withoutLabel(expr: Expr, label: string): Expr {
-  if (expr.kind === 'vector' || expr.kind === 'call') {
+  if (expr.kind === 'vector' || (expr.kind === 'call' && expr.args.some((arg) => arg.kind === 'matrix'))) {
     return { kind: 'aggregate', op: 'sum', expr, without: true, grouping: [label], span: expr.span };
   }
-  if (expr.kind !== 'aggregate') return mapChildren(expr, (child) => withoutLabel(child, label));
-  return { ...expr, ...groupingWithout(expr, label) };
+  if (expr.kind === 'aggregate') {
+    // What lies below an aggregation matters only where vectors are matched: there every label counts.
+    const inner = containsMatch(expr.expr) ? withoutLabel(expr.expr, label) : expr.expr;
+    return { ...expr, expr: inner, ...groupingWithout(expr, label) };
+  }
+  const changed = mapChildren(expr, (child) => withoutLabel(child, label));
+  if (changed.kind !== 'binary' || changed.matching === undefined) return changed;
+  const { matching } = changed;
+  const keep = (name: string): boolean => name !== label;
+  const labels = matching.on ? matching.labels.filter(keep) : matching.labels;
+  return { ...changed, matching: { ...matching, labels, include: matching.include.filter(keep) } };
+}
+
+function containsMatch(expr: Expr): boolean {
+  return (expr.kind === 'binary' && expr.matching !== undefined) || children(expr).some(containsMatch);
 }
 
 function groupingWithout({ without, grouping }: Aggregate, label: string): Pick<Aggregate, 'without' | 'grouping'> {
-  if (without) return { without, grouping: [...grouping, label] };
-  const kept = grouping.filter((name) => name !== label && name !== METRIC_NAME);
-  return { without: false, grouping: kept };
+  if (!without) return { without, grouping: grouping.filter((name) => name !== label) };
+  return { without, grouping: grouping.includes(label) ? grouping : [...grouping, label] };
 }

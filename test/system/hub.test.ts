@@ -142,6 +142,17 @@ describe('refusals name the piece, the rule, the domain and what works instead',
     ],
     ['sum by (user, job) (requests_total)', 'label user may not leave', 'sum by (job) (requests_total)'],
     ['up', 'label user may not leave', 'sum without (user) (up)'],
+    [
+      'sum(requests_total * requests_total)',
+      'label user may not leave',
+      'sum(sum without (user) (requests_total) * sum without (user) (requests_total))',
+    ],
+    [
+      'sum by (job) (rate(requests_total[1m]) / on (job, user, domain) rate(requests_total[1m]))',
+      'label user may not leave',
+      'sum by (job) (sum without (user) (rate(requests_total[1m])) / on (job, domain) sum without (user) (rate(requests_total[1m])))',
+    ],
+    ['sum without (job) (requests_total)', 'label user may not leave', 'sum without (job, user) (requests_total)'],
   ])('%s', async (expr, reason, works) => {
     const refused = await query(expr);
     expect(refused.status).toBe(422);
