@@ -15,7 +15,7 @@ export const LIMITS = {
    * `\d{1,3}` costs 15; what is allowed here compiles within a tenth of a second. Plain alternations cost nothing.
    */
   regexCost: 10_000,
-  /** Cost of one regular expression times the characters it is run over; at some 13 M a second, a few seconds. */
+  /** Cost of a request's regular expressions times the characters they are run over: seconds, at the worst. */
   regexWork: 50_000_000,
   /** Series selectors in one request for labels. */
   selectorsPerRequest: 64,

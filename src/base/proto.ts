@@ -39,18 +39,52 @@ export function messageCodec<T extends object>(file: string, type: string): Mess
   };
 }
 
-/** Refuses a message with more than `most` top-level fields, before objects are made of them. Throws `bad_data`. */
-export function assertFieldCount(bytes: Uint8Array, most: number): void {
+/** What a message may hold, by field number. Looked at on the wire, before objects are made of what it says. */
+export interface MessageBounds {
+  /** Fields in all, repetitions counted. */
+  readonly fields: number;
+  /** Repetitions of a field. */
+  readonly counts?: Readonly<Record<number, number>>;
+  /** Bytes of a length-delimited field: of each, for packed numbers. */
+  readonly bytes?: Readonly<Record<number, number>>;
+  readonly nested?: Readonly<Record<number, MessageBounds>>;
+}
+
+/** Throws `bad_data` for a message past its bounds. */
+export function assertBounds(bytes: Uint8Array, bounds: MessageBounds): void {
   const reader = protobuf.Reader.create(bytes);
   try {
-    for (let fields = 1; reader.pos < reader.len; fields++) {
-      if (fields > most) throw new ComityError('bad_data', 'malformed message: too many fields');
-      reader.skipType(reader.uint32() & 7);
-    }
+    walkBounds(reader, reader.len, bounds);
   } catch (error) {
     if (error instanceof ComityError) throw error;
     throw new ComityError('bad_data', 'malformed message', { cause: error });
   }
+}
+
+const LENGTH_DELIMITED = 2;
+
+function walkBounds(reader: protobuf.Reader, end: number, { fields, counts, bytes, nested }: MessageBounds): void {
+  const seen = new Map<number, number>();
+  for (let left = fields; reader.pos < end; left--) {
+    const tag = reader.uint32();
+    const number = tag >>> 3;
+    const count = (seen.get(number) ?? 0) + 1;
+    seen.set(number, count);
+    if (left <= 0 || count > (counts?.[number] ?? Infinity)) throw tooMany();
+    if ((tag & 7) !== LENGTH_DELIMITED) {
+      reader.skipType(tag & 7);
+      continue;
+    }
+    const length = reader.uint32();
+    if (length > (bytes?.[number] ?? Infinity)) throw tooMany();
+    const inner = nested?.[number];
+    if (inner === undefined) reader.skip(length);
+    else walkBounds(reader, reader.pos + length, inner);
+  }
+}
+
+function tooMany(): ComityError {
+  return new ComityError('bad_data', 'malformed message: too many fields');
 }
 
 function loadRoot(file: string): protobuf.Root {

@@ -84,7 +84,7 @@ function answerFragment(fragment: Fragment, query: FragmentQuery, border: Border
   try {
     const refusal = checkFragment(fragment, policy, ({ matchers }) => source.series(matchers, -Infinity, Infinity));
     if (refusal !== undefined) return { refusal };
-    const ctx: EvalContext = { grid, lookbackMs, source, merged: [], usage, scope: 'part' };
+    const ctx: EvalContext = { grid, lookbackMs, source: guarded(source, policy), merged: [], usage, scope: 'part' };
     const rows = fragmentRows(fragment, ctx);
     for (const row of rows) {
       const leak = checkLabels(row.labels, policy);
@@ -94,6 +94,29 @@ function answerFragment(fragment: Fragment, query: FragmentQuery, border: Border
   } catch (error) {
     return { refusal: evaluationRefusal(toComityError(error)) };
   }
+}
+
+/** A second lock: should the check of the tree ever miss a sealed metric, its samples are not read all the same. */
+function guarded(source: Source, policy: Policy): Source {
+  const sealedNames = new Map<string, boolean>();
+  const isSealed = (name: string): boolean => {
+    let sealed = sealedNames.get(name);
+    if (sealed === undefined) {
+      sealed = policy.classOf(name) === 'sealed';
+      sealedNames.set(name, sealed);
+    }
+    return sealed;
+  };
+  return {
+    series: (matchers, fromMs, toMs) => source.series(matchers, fromMs, toMs),
+    *select(matchers, fromMs, toMs) {
+      for (const series of source.select(matchers, fromMs, toMs)) {
+        if (isSealed(labelValue(series.labels, METRIC_NAME)))
+          throw new ComityError('refused', 'a sealed metric was selected');
+        yield series;
+      }
+    },
+  };
 }
 
 function fragmentRows(fragment: Fragment, ctx: EvalContext): readonly ColumnsRow[] {
@@ -106,6 +129,8 @@ function fragmentRows(fragment: Fragment, ctx: EvalContext): readonly ColumnsRow
 /** An error of evaluation leaves as its code: its message may hold label values. Our own faults stay errors. */
 function evaluationRefusal(error: ComityError): Refusal {
   switch (error.code) {
+    case 'refused':
+      return { code: 'class_sealed', name: '' };
     case 'execution':
     case 'undecided':
     case 'limit':

@@ -49,7 +49,7 @@ export async function runLabels(
     registry.map(async (domain) => ({
       domain,
       answer: mayHold(domain)
-        ? await askDomain(domain, 'labels', body, question.deadlineMs, decodeLabelsAnswer)
+        ? await askDomain(domain, 'labels', body, question.deadlineMs, (bytes) => decodeLabelsAnswer(bytes, limit + 1))
         : undefined,
     })),
   );

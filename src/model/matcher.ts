@@ -58,22 +58,41 @@ export function literalAlternatives(pattern: string): readonly string[] | undefi
     }
     if (char === '\\') {
       char = pattern[++i] ?? '';
-      // Before a letter or a digit a backslash means something else than that character.
-      if (!/^[^\w\s]$/.test(char)) return undefined;
+      // Elsewhere a backslash means something else than the character after it, or nothing at all.
+      if (!/^[!-/:-@[-`{-~]$/.test(char) || char === '_') return undefined;
     } else if (META.has(char)) return undefined;
     alternatives[alternatives.length - 1] += char;
   }
   return alternatives;
 }
 
-/** The text that every match of a pattern begins with, as far as it is plain to see. */
+/**
+ * Text that every match of a valid pattern begins with. Policy rests on it, so it sees only what is beyond doubt: nothing in
+ * a pattern with groups, alternatives or characters outside ASCII.
+ */
 export function literalPrefix(pattern: string): string {
-  if (pattern.includes('|')) return '';
+  if (!/^[ -~]*$/.test(pattern) || pattern.includes('|') || pattern.includes('(')) return '';
   let end = 0;
   while (end < pattern.length && !META.has(pattern[end]!) && pattern[end] !== '\\') end++;
   // A repetition can take the last character away.
   return '*?{'.includes(pattern[end] ?? ' ') ? pattern.slice(0, Math.max(0, end - 1)) : pattern.slice(0, end);
 }
+
+/** What the regular expressions that share it have cost so far, in atoms x characters. */
+export interface RegexMeter {
+  work: number;
+}
+
+export function startRegexMeter(): RegexMeter {
+  return { work: 0 };
+}
+
+/** Makes a matcher count with others towards `LIMITS.regexWork`; to be called before its predicate is made. */
+export function shareRegexMeter(matcher: Matcher, meter: RegexMeter): void {
+  METERS.set(matcher, meter);
+}
+
+const METERS = new WeakMap<Matcher, RegexMeter>();
 
 const META: ReadonlySet<string> = new Set('.+*?()|[]{}^$');
 
@@ -89,10 +108,10 @@ function compileAnchored(matcher: Matcher): (value: string) => boolean {
     throw new ComityError('limit', `the regular expression in the matcher on ${matcher.name} is too large (regexCost)`);
   }
   const compiled = compile(matcher);
-  let work = 0;
+  const meter = METERS.get(matcher) ?? startRegexMeter();
   return (candidate) => {
-    work += cost * (candidate.length + 1);
-    if (work > LIMITS.regexWork) {
+    meter.work += cost * (candidate.length + 1);
+    if (meter.work > LIMITS.regexWork) {
       throw new ComityError(
         'limit',
         `the regular expression in the matcher on ${matcher.name} takes too long (regexWork)`,
@@ -104,6 +123,8 @@ function compileAnchored(matcher: Matcher): (value: string) => boolean {
 
 function compile(matcher: Matcher): RE2JS {
   try {
+    // On its own first: a pattern that is valid only inside the anchoring group (`a)?(?:b`) would break out of it.
+    RE2JS.compile(matcher.value);
     return RE2JS.compile(`^(?s:${matcher.value})$`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

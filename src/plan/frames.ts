@@ -1,8 +1,8 @@
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { assertFieldCount, messageCodec } from '../base/proto.ts';
+import { assertBounds, messageCodec, type MessageBounds } from '../base/proto.ts';
 import type { StepGrid } from '../model/grid.ts';
-import type { Matcher } from '../model/matcher.ts';
+import { shareRegexMeter, startRegexMeter, type Matcher, type RegexMeter } from '../model/matcher.ts';
 import { partialOf } from '../partial/algebra.ts';
 import type { PartialOp } from '../partial/algebra.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type ColumnsMessage,
   type ColumnsRow,
 } from './columns-codec.ts';
+import { children, type Expr } from '../promql/ast.ts';
 import type { Fragment } from './distribute.ts';
 import { decodeExpr, decodeMatcher, encodeExpr, type ExprMessage, type MatcherMessage } from './expr-codec.ts';
 
@@ -82,9 +83,6 @@ export type LabelsAnswer = { readonly status: DomainStatus } & (
   | { readonly refusal: Refusal }
 );
 
-/** Fields of a QueryAnswer beside its fragments: version and status. */
-const ANSWER_FIELDS = 2;
-
 const FILE = 'federation.proto';
 const PACKAGE = 'comity.federation.v1';
 const queryRequest = messageCodec<QueryRequestMessage>(FILE, `${PACKAGE}.QueryRequest`);
@@ -106,6 +104,7 @@ export function encodeQueryRequest({ grid, lookbackMs, timeLeftMs, fragments }: 
 
 /** Throws `bad_data`, `unsupported` or `limit`; never trusts the sender about size or shape. */
 export function decodeQueryRequest(bytes: Uint8Array): FragmentQuery {
+  assertBounds(bytes, { fields: LIMITS.fragmentsPerQuery + REQUEST_FIELDS });
   const message = queryRequest.decode(bytes);
   assertVersion(message);
   const { grid, lookbackMs, timeLeftMs, fragments } = message;
@@ -113,7 +112,10 @@ export function decodeQueryRequest(bytes: Uint8Array): FragmentQuery {
     throw new ComityError('bad_data', 'malformed QueryRequest: grid or lookback');
   }
   if (fragments.length > LIMITS.fragmentsPerQuery) throw new ComityError('limit', 'too many fragments');
-  return { grid, lookbackMs, timeLeftMs, fragments: fragments.map(decodeFragment) };
+  const decoded = fragments.map(decodeFragment);
+  const meter = startRegexMeter();
+  for (const { expr } of decoded) meterSelectors(expr, meter);
+  return { grid, lookbackMs, timeLeftMs, fragments: decoded };
 }
 
 export function encodeQueryAnswer({ status, fragments }: QueryAnswer, asked: readonly Fragment[]): Uint8Array {
@@ -130,7 +132,7 @@ export function encodeQueryAnswer({ status, fragments }: QueryAnswer, asked: rea
 
 /** Reads a domain's answer to `asked`, and refuses one that does not fit what was asked. */
 export function decodeQueryAnswer(bytes: Uint8Array, { grid, fragments }: FragmentQuery): QueryAnswer {
-  assertFieldCount(bytes, fragments.length + ANSWER_FIELDS);
+  assertBounds(bytes, answerBounds(fragments.length));
   const message = queryAnswer.decode(bytes);
   assertVersion(message);
   if (message.fragments.length !== fragments.length) {
@@ -153,18 +155,24 @@ export function encodeLabelsRequest({ selectors, ...rest }: LabelsQuery): Uint8A
 }
 
 export function decodeLabelsRequest(bytes: Uint8Array): LabelsQuery {
+  assertBounds(bytes, { fields: LIMITS.selectorsPerRequest + REQUEST_FIELDS });
   const message = labelsRequest.decode(bytes);
   assertVersion(message);
   const { name, fromMs, toMs, limit } = message;
   if (message.selectors.length > LIMITS.selectorsPerRequest) throw new ComityError('limit', 'too many selectors');
-  return { name, fromMs, toMs, limit, selectors: message.selectors.map((set) => set.matchers.map(decodeMatcher)) };
+  const selectors = message.selectors.map((set) => set.matchers.map(decodeMatcher));
+  const meter = startRegexMeter();
+  for (const matcher of selectors.flat()) shareRegexMeter(matcher, meter);
+  return { name, fromMs, toMs, limit, selectors };
 }
 
 export function encodeLabelsAnswer(answer: LabelsAnswer): Uint8Array {
   return labelsAnswer.encode({ version: FEDERATION_VERSION, values: [], refusal: null, ...answer });
 }
 
-export function decodeLabelsAnswer(bytes: Uint8Array): LabelsAnswer {
+/** Reads a domain's answer to a request for at most `limit` values, and refuses one that says more. */
+export function decodeLabelsAnswer(bytes: Uint8Array, limit: number): LabelsAnswer {
+  assertBounds(bytes, { fields: limit + REQUEST_FIELDS, bytes: { [LABEL_VALUES]: LIMITS.labelBytes } });
   const message = labelsAnswer.decode(bytes);
   assertVersion(message);
   const status = readStatus(message.status);
@@ -191,6 +199,28 @@ export function encodeErrorAnswer(code: string): Uint8Array {
 export function decodeErrorAnswer(bytes: Uint8Array): string {
   return errorAnswer.decode(bytes).code;
 }
+
+/** More than the fields of any request or answer that are not repeated. */
+const REQUEST_FIELDS = 8;
+
+/** The number of LabelsAnswer's field `values`. */
+const LABEL_VALUES = 3;
+
+/** QueryAnswer, FragmentAnswer and Columns, by the field numbers of proto/federation.proto. */
+function answerBounds(fragments: number): MessageBounds {
+  const columns: MessageBounds = {
+    fields: COLUMN_STRINGS + REQUEST_FIELDS,
+    counts: { 2: 1, 3: 1, 4: 1, 5: REQUEST_FIELDS },
+    bytes: { 1: LIMITS.labelBytes, 2: LIMITS.rowsPerAnswer * 2, 3: LABEL_INDEX_BYTES },
+  };
+  return { fields: fragments + REQUEST_FIELDS, nested: { 3: { fields: 2, nested: { 1: columns } } } };
+}
+
+/** Label names and values in one fragment's dictionary: several new ones for each row. */
+const COLUMN_STRINGS = LIMITS.rowsPerAnswer * 5;
+
+/** Ten labels a row, with indices of up to three bytes. */
+const LABEL_INDEX_BYTES = LIMITS.rowsPerAnswer * 10 * 2 * 3;
 
 interface Versioned {
   version: number;
@@ -220,6 +250,12 @@ interface LabelsAnswerMessage extends Versioned {
   status: DomainStatus | null;
   values: readonly string[];
   refusal: { code: string; name: string } | null;
+}
+
+/** Regular expressions of one request share one budget. */
+function meterSelectors(expr: Expr, meter: RegexMeter): void {
+  if (expr.kind === 'vector') for (const matcher of expr.matchers) shareRegexMeter(matcher, meter);
+  for (const child of children(expr)) meterSelectors(child, meter);
 }
 
 function decodeFragment({ partial, expr: message }: { partial: boolean; expr: ExprMessage | null }): Fragment {

@@ -18,7 +18,7 @@ export type SeriesOf = (selector: VectorSelector) => Iterable<Labels>;
  * the domain holds of it.
  */
 export function checkFragment(fragment: Fragment, policy: Policy, seriesOf: SeriesOf): Refusal | undefined {
-  return checkNode(fragment.expr, false, policy, seriesOf);
+  return checkNode(fragment.expr, 'root', policy, seriesOf);
 }
 
 /** The first label of a row that the policy does not let out. */
@@ -31,14 +31,20 @@ export function checkMatchers(matchers: readonly Matcher[], policy: Policy): Ref
   return forbidden === undefined ? undefined : { code: 'matcher_not_permitted', name: forbidden.name };
 }
 
-function checkNode(expr: Expr, aggregated: boolean, policy: Policy, seriesOf: SeriesOf): Refusal | undefined {
-  if (expr.kind === 'vector') return checkSelector(expr, aggregated, policy, seriesOf);
+/** Where a node stands: at the top, where the labels that leave are checked as they are, or below, aggregated or not. */
+type Place = 'root' | 'bare' | 'aggregated';
+
+function checkNode(expr: Expr, place: Place, policy: Policy, seriesOf: SeriesOf): Refusal | undefined {
+  if (expr.kind === 'vector') return checkSelector(expr, place === 'aggregated', policy, seriesOf);
   for (const child of children(expr)) {
-    const refusal = checkNode(child, aggregated || expr.kind === 'aggregate', policy, seriesOf);
+    const below = expr.kind === 'aggregate' || place === 'aggregated' ? 'aggregated' : 'bare';
+    const refusal = checkNode(child, below, policy, seriesOf);
     if (refusal !== undefined) return refusal;
   }
   // After the children: only then are their selectors known to be harmless to look at.
-  if (expr.kind === 'aggregate' && !expr.without) return notPermitted(expr.grouping, policy);
+  if (expr.kind === 'aggregate' && (place !== 'root' || !expr.without)) {
+    return notPermitted(groupedLabels(expr, seriesOf), policy);
+  }
   if (expr.kind === 'binary' && expr.matching !== undefined) return notPermitted(matchedLabels(expr, seriesOf), policy);
   return undefined;
 }

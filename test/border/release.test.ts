@@ -66,6 +66,7 @@ describe('what leaves', () => {
     ],
     ['sum by (domain) (requests_total) / count by (domain) (requests_total)', [{ domain: 'eu' }]],
     ['sum(no_such_metric)', []],
+    ['max(count without (customer) (requests_total))', [{}]],
   ])('%s', async (text, want) => {
     const { answer, bytes } = await ask(text);
     expect('rows' in answer ? answer.rows.map(({ labels }) => labelsRecord(labels)) : answer).toEqual(want);
@@ -99,6 +100,8 @@ describe('what is refused, by code and name', () => {
     ['max({__name__=~"secret_.+"})', { code: 'class_sealed', name: '' }],
     ['{__name__=~"requests_.+"}', { code: 'class_aggregate', name: '' }],
     ['{__name__=~"requests_total|up"}', { code: 'class_aggregate', name: 'requests_total' }],
+    ['count(count without (service) (requests_total))', { code: 'label_not_permitted', name: 'customer' }],
+    ['max(sum by (job) (count without (service) (requests_total)))', { code: 'label_not_permitted', name: 'customer' }],
     // Without on () a match compares every label that the series carry.
     ['sum(requests_total * requests_total)', { code: 'label_not_permitted', name: 'customer' }],
     [
@@ -144,6 +147,7 @@ describe('labels', () => {
   const labels = (name: string, selectors: Parameters<typeof releaseLabels>[0]['selectors'] = []) => {
     const { status: _status, ...rest } = decodeLabelsAnswer(
       openReleased(releaseLabels({ ...question, name, selectors }, BORDER)).bytes,
+      50,
     );
     return rest;
   };
