@@ -52,7 +52,7 @@ export async function askDomain<T extends { status: DomainStatus }>(
     await sleep(Math.random() * RETRY_SPREAD_MS);
     return attempt(domain, domain.pool, ask);
   });
-  return Promise.race([queued, timeOut<T>(deadlineMs)]);
+  return byDeadline(queued, deadlineMs);
 }
 
 /** Asks a domain how it is, over and over; stops with `signal`. Each domain has a loop of its own, so none waits for another. */
@@ -60,10 +60,7 @@ export async function heartbeatLoop(domain: Domain, everyMs: number, signal: Abo
   while (!signal.aborted) {
     const deadlineMs = Date.now() + everyMs * 2;
     const ask = { endpoint: 'status', body: new Uint8Array(0), deadlineMs, decode: decodeStatusAnswer } as const;
-    const answer = await Promise.race([
-      attempt(domain, domain.heartbeat, ask),
-      timeOut<{ status: DomainStatus }>(deadlineMs),
-    ]);
+    const answer = await byDeadline(attempt(domain, domain.heartbeat, ask), deadlineMs);
     domain.reachable = answer.ok;
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
   }
@@ -110,9 +107,16 @@ async function attempt<T extends { status: DomainStatus }>(
 /** Failures of a connection; an answer that cannot be read will not get better. */
 const CONNECTION_ERRORS: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
-/** Loses every race until the deadline. Its timer keeps no process alive. */
-function timeOut<T>(deadlineMs: number): Promise<Answer<T>> {
-  return sleep(Math.max(0, deadlineMs - Date.now()), timedOut('no answer by the deadline'), { ref: false });
+/** The answer if it comes by the deadline. Time in queues counts, which no timeout of a connection sees. */
+async function byDeadline<T>(answer: Promise<Answer<T>>, deadlineMs: number): Promise<Answer<T>> {
+  const done = new AbortController();
+  const leftMs = Math.max(0, deadlineMs - Date.now());
+  try {
+    const late = sleep(leftMs, timedOut('no answer by the deadline'), { ref: false, signal: done.signal });
+    return await Promise.race([answer, late]);
+  } finally {
+    done.abort();
+  }
 }
 
 function timedOut(reason: string): Answer<never> {
