@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface ProgramOptions {
   /** Name in messages: `agent eu-west`. */
   readonly name: string;
-  /** Arguments of this Node: a script and its own arguments. */
+  /** The program; this Node when left out. */
+  readonly program?: string;
+  /** Its arguments; for this Node a script and the script's own. */
   readonly args: readonly string[];
   /** Standard output and error are appended here. */
   readonly logPath: string;
@@ -44,7 +46,8 @@ const TAIL_LINES = 15;
  */
 export function startProgram(options: ProgramOptions): Program {
   const log = openSync(options.logPath, 'a', 0o600);
-  const child = spawn(process.execPath, options.args, {
+  const { program = process.execPath } = options;
+  const child = spawn(program, options.args, {
     stdio: options.ipc ? ['ignore', log, log, 'ipc'] : ['pipe', log, log],
     env: { ...process.env, COMITY_EXIT_WITH_PARENT: '1' },
     detached: true,
@@ -64,7 +67,7 @@ export function startProgram(options: ProgramOptions): Program {
   // A program that dies takes its end of the pipe with it; that is reported as its exit, not as a broken pipe.
   child.stdin?.on('error', () => undefined);
   const { pid } = child;
-  if (pid === undefined) throw new Error(`${options.name} could not be started with ${process.execPath}`);
+  if (pid === undefined) throw new Error(`${options.name} could not be started with ${program}`);
   return {
     name: options.name,
     pid,
@@ -81,13 +84,21 @@ export function startProgram(options: ProgramOptions): Program {
   };
 }
 
-/** Waits until `GET url` answers 200; throws with the end of the program's log when it dies or takes too long. */
-export async function waitUntilReady(program: Program, url: string, logPath: string): Promise<void> {
+/**
+ * Waits until a request (GET, unless `init` says otherwise) is answered 200; throws with the end of the program's log when
+ * it dies or takes too long.
+ */
+export async function waitUntilReady(
+  program: Program,
+  url: string,
+  logPath: string,
+  init: RequestInit = {},
+): Promise<void> {
   const deadlineMs = performance.now() + READY_MS;
   for (;;) {
     const ended = program.ended();
     if (ended !== undefined) throw new Error(`${program.name} ended at start (${ended})\n${tailOf(logPath)}`);
-    if (await answersReady(url)) return;
+    if (await answersReady(url, init)) return;
     if (performance.now() > deadlineMs) {
       throw new Error(`${program.name} was not ready at ${url} within ${READY_MS / 1_000} s\n${tailOf(logPath)}`);
     }
@@ -123,9 +134,9 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-async function answersReady(url: string): Promise<boolean> {
+async function answersReady(url: string, init: RequestInit): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(1_000) });
     await response.arrayBuffer();
     return response.status === 200;
   } catch {

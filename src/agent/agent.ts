@@ -1,21 +1,37 @@
 import { pino, type Logger } from 'pino';
+import { ComityError } from '../base/errors.ts';
 import { httpServer, listen } from '../base/http.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Border } from '../border/release.ts';
 import { openStreamsDb } from '../coverage/streams-db.ts';
 import { trackStreams } from '../coverage/streams.ts';
+import { admission } from '../policy/admit.ts';
 import { readPolicy } from '../policy/document.ts';
+import { openDomainKeys } from '../policy/domain-key.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { federationEndpoint } from './answer.ts';
-import type { AgentConfig } from './config.ts';
+import type { AgentConfig, GrpcListen } from './config.ts';
+import { ingest } from './ingest.ts';
+import { localQueryApi } from './local-query.ts';
 import { agentMetrics } from './metrics.ts';
-import { otlpReceiver } from './otlp-receiver.ts';
+import { otlpCore, type OtlpCore } from './otlp-core.ts';
+import { otlpGrpcReceiver } from './otlp-grpc.ts';
+import { otlpHttpReceiver } from './otlp-http.ts';
+import type { ReceiverDeps } from './receiver.ts';
+import { remoteWriteReceiver } from './remote-write-receiver.ts';
+import { bodyBudget, type BodyBudget } from './request-body.ts';
 import { streamSaver } from './save-streams.ts';
+import { startScraper } from './scrape/scraper.ts';
+import { targetsApi } from './targets-api.ts';
 
 /** A running agent. */
 export interface Agent {
-  /** Where senders of the domain deliver. */
+  /** Where senders of the domain deliver over HTTP. */
   readonly otlpUrl: string;
+  /** Where they deliver OTLP over gRPC; undefined when nowhere. */
+  readonly grpcUrl: string | undefined;
+  /** Where people of the domain query what it holds; undefined when nowhere. */
+  readonly queryUrl: string | undefined;
   /** Where hubs ask. */
   readonly federationUrl: string;
   readonly store: Store;
@@ -28,7 +44,7 @@ const SAVE_STREAMS_MS = 5_000;
 /** Bytes of a raw sample: a time and a value. */
 const SAMPLE_BYTES = 16;
 
-/** Starts the agent of one domain: store, streams, the listener for senders, the listener for hubs. */
+/** Starts the agent of one domain: store, streams, receivers, scraper, local queries, the listener for hubs. */
 export async function startAgent(config: AgentConfig, log: Logger = pino({ level: 'silent' })): Promise<Agent> {
   const { domain, jurisdiction, domainLabel = 'domain' } = config;
   const policy = readPolicy(config.policy, domain, domainLabel);
@@ -44,14 +60,20 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
   };
 
   try {
+    const keys = openDomainKeys(config.domainKey ?? besideStore(config.store, 'key'));
     const store = openStore({
       path: config.store,
       durability: config.durability ?? 'process',
       onProblem: (problem) => log.error(problem, 'store problem'),
+      onProgress: (progress) => log.info(progress, 'opening the store'),
+      ...storeLimits(config),
     });
     stops.push(() => store.close());
+    if (keys.created && store.stats().series > 0) {
+      log.warn({ domain }, 'a new domain key was made for a store that has data: pseudonyms in it no longer match');
+    }
 
-    const streamsDb = openStreamsDb(coveragePath(config.store));
+    const streamsDb = openStreamsDb(besideStore(config.store, 'coverage.sqlite'));
     stops.push(() => streamsDb.close());
     const streams = trackStreams(streamsDb.load(), Date.now(), LIMITS.streams);
     const saver = streamSaver(streams, streamsDb, Date.now, (error) =>
@@ -63,26 +85,49 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
       saver.save();
     });
 
-    const metrics = agentMetrics(
-      () => store.stats(),
-      () => streams.counts(Date.now()),
-    );
-
-    const local = httpServer(log);
-    stops.push(() => local.close());
-    await otlpReceiver(local, {
-      append: (batch) => store.append(batch),
+    const admit = admission({ keys, domainLabel });
+    const budget = bodyBudget(LIMITS.bodyBytesAtOnce);
+    const intake = ingest(store, {
+      memoryBytes: config.limits?.memoryBytes,
+      onFailure: (error) => log.error({ err: error }, 'batches could not be stored'),
+    });
+    stops.push(() => intake.close());
+    const metrics = agentMetrics({
+      store: () => store.stats(),
+      streams: () => streams.counts(Date.now()),
+      admitted: () => admit.counts(),
+      memoryRefusals: () => intake.memoryRefusals,
+      bodyBytes: () => budget.heldBytes,
+    });
+    const receiver: ReceiverDeps = {
+      append: (batch) => intake.append(batch),
+      admission: admit,
       onStreams(signal, seen, nowMs) {
         if (streams.seen(signal, seen, nowMs)) saver.saveNew();
       },
       domain,
       domainLabel,
       now: Date.now,
-      counters: metrics.otlp,
+      counters: metrics.receivers,
+    };
+    const otlp = otlpCore({
+      ...receiver,
+      promoteResourceAttributes: config.promoteResourceAttributes,
+      convertHistogramsToNhcb: config.convertHistogramsToNhcb,
+      onFault: (error) => log.error({ err: error }, 'an OTLP request failed'),
     });
+
+    const scraper = await startScraper(config.scrape ?? [], { ...receiver, log, budget });
+    stops.push(() => scraper.close());
+
+    const local = httpServer(log);
+    stops.push(() => local.close());
+    await otlpHttpReceiver(local, otlp, budget);
+    await remoteWriteReceiver(local, receiver, budget);
     local.get('/-/healthy', async () => 'Comity agent is healthy.\n');
     local.get('/-/ready', async () => 'Comity agent is ready.\n');
     local.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+    targetsApi(local, scraper.targets);
 
     const border: Border = {
       policy,
@@ -110,16 +155,54 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     });
 
     const otlpUrl = await listen(local, config.listen.otlp);
+    const grpc = await listenGrpc(config.listen.otlpGrpc, otlp, budget, log);
+    if (grpc !== undefined) stops.push(() => grpc.close());
+    let queryUrl: string | undefined;
+    if (config.listen.query !== undefined) {
+      const query = httpServer(log);
+      stops.push(() => query.close());
+      localQueryApi(query, { source: store, onFault: (error) => log.error({ err: error }, 'query fault') });
+      targetsApi(query, scraper.targets);
+      queryUrl = await listen(query, config.listen.query);
+    }
     const federationUrl = await listen(federation, config.listen.federation);
-    log.info({ domain, jurisdiction, otlpUrl, federationUrl, policyDigest: policy.digest }, 'agent ready');
-    return { otlpUrl, federationUrl, store, close: stop };
+    const urls = { otlpUrl, grpcUrl: grpc?.url, queryUrl, federationUrl };
+    log.info({ domain, jurisdiction, ...urls, policyDigest: policy.digest }, 'agent ready');
+    return { ...urls, store, close: stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** Streams live in a file of their own: the store keeps its file to itself. */
-function coveragePath(storePath: string): string {
-  return `${storePath.replace(/\.sqlite$/, '')}.coverage.sqlite`;
+function storeLimits({ limits }: AgentConfig): { seriesLimit?: number; metricSeriesLimit?: number } {
+  return {
+    ...(limits?.series === undefined ? {} : { seriesLimit: limits.series }),
+    ...(limits?.seriesPerMetric === undefined ? {} : { metricSeriesLimit: limits.seriesPerMetric }),
+  };
+}
+
+/** The listener for OTLP over gRPC. One that nobody configured may find its port taken: then the agent goes on without. */
+async function listenGrpc(
+  configured: GrpcListen | undefined,
+  otlp: OtlpCore,
+  budget: BodyBudget,
+  log: Logger,
+): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {
+  if (configured === undefined) return undefined;
+  try {
+    return await otlpGrpcReceiver(otlp, budget, configured.address);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (configured.isDefault && code === 'EADDRINUSE') {
+      log.warn(`OTLP over gRPC is off: ${configured.address} is in use. Set listen.otlp_grpc`);
+      return undefined;
+    }
+    throw new ComityError('bad_config', `cannot listen on ${configured.address}: ${message}`, { cause: error });
+  }
+}
+
+/** Whatever else an agent keeps lies beside its store, which keeps its file to itself. */
+function besideStore(storePath: string, suffix: string): string {
+  return `${storePath.replace(/\.sqlite$/, '')}.${suffix}`;
 }

@@ -1,5 +1,10 @@
 import Type, { type Static } from 'typebox';
 import { readConfigFile, readSecret, resolveBeside } from '../base/config.ts';
+import { GLOBAL, resolveScrapeConfigs, SCRAPE_CONFIGS } from './scrape/config.ts';
+import type { ScrapeJob } from './scrape/job.ts';
+
+const CLOSED = { additionalProperties: false } as const;
+const COUNT = Type.Optional(Type.Integer({ minimum: 1 }));
 
 const AGENT_CONFIG = Type.Object(
   {
@@ -7,49 +12,106 @@ const AGENT_CONFIG = Type.Object(
     jurisdiction: Type.String({ minLength: 1 }),
     listen: Type.Object(
       {
-        /** Where the domain's own senders deliver OTLP over HTTP. */
+        /** Where the domain's own senders deliver over HTTP: OTLP and remote write. */
         otlp: Type.String({ default: '127.0.0.1:4318' }),
+        /** Where they deliver OTLP over gRPC; `off` for nowhere. */
+        otlp_grpc: Type.Optional(Type.String()),
+        /** Where people of the domain query what it holds; nowhere when left out. */
+        query: Type.Optional(Type.String()),
         /** Where hubs ask. */
         federation: Type.String({ default: '127.0.0.1:7201' }),
       },
-      { additionalProperties: false },
+      CLOSED,
     ),
     /** Path of the store's file; beside the configuration file when relative. */
     store: Type.String({ minLength: 1 }),
+    /** Path of the domain's root key, made when missing; beside the store when left out. */
+    domain_key: Type.Optional(Type.String({ minLength: 1 })),
     policy: Type.String({ minLength: 1 }),
     token: Type.Optional(Type.String()),
     token_file: Type.Optional(Type.String()),
     domain_label: Type.String({ default: 'domain' }),
     durability: Type.Union([Type.Literal('process'), Type.Literal('fsync')], { default: 'process' }),
+    limits: Type.Optional(Type.Object({ series: COUNT, series_per_metric: COUNT, memory_bytes: COUNT }, CLOSED)),
+    otlp: Type.Optional(
+      Type.Object(
+        {
+          promote_resource_attributes: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
+          convert_histograms_to_nhcb: Type.Optional(Type.Boolean()),
+        },
+        CLOSED,
+      ),
+    ),
+    global: Type.Optional(GLOBAL),
+    scrape_configs: Type.Optional(SCRAPE_CONFIGS),
   },
-  { additionalProperties: false },
+  CLOSED,
 );
 
 /** An agent's configuration with paths and secrets resolved. */
 export interface AgentConfig {
   readonly domain: string;
   readonly jurisdiction: string;
-  readonly listen: { readonly otlp: string; readonly federation: string };
+  readonly listen: {
+    readonly otlp: string;
+    readonly otlpGrpc?: GrpcListen | undefined;
+    readonly query?: string | undefined;
+    readonly federation: string;
+  };
   readonly store: string;
+  /** Beside the store when left out. */
+  readonly domainKey?: string | undefined;
   readonly policy: string;
   /** The secret that a hub must show. */
   readonly token: string;
   /** Default `domain`. */
   readonly domainLabel?: string;
   readonly durability?: 'process' | 'fsync';
+  readonly limits?: {
+    readonly series?: number | undefined;
+    readonly seriesPerMetric?: number | undefined;
+    readonly memoryBytes?: number | undefined;
+  };
+  readonly promoteResourceAttributes?: readonly string[] | undefined;
+  readonly convertHistogramsToNhcb?: boolean | undefined;
+  readonly scrape?: readonly ScrapeJob[];
 }
+
+export interface GrpcListen {
+  readonly address: string;
+  /** Nobody asked for this address: where it is taken, the agent goes on without. */
+  readonly isDefault: boolean;
+}
+
+/** OTLP over gRPC has this port by convention. */
+const GRPC_DEFAULT: GrpcListen = { address: '127.0.0.1:4317', isDefault: true };
 
 /** Reads an agent's YAML file. Throws `bad_config` naming the field at fault. */
 export function readAgentConfig(path: string): AgentConfig {
   const raw: Static<typeof AGENT_CONFIG> = readConfigFile(path, AGENT_CONFIG);
+  const { otlp, otlp_grpc: grpc, query, federation } = raw.listen;
   return {
     domain: raw.domain,
     jurisdiction: raw.jurisdiction,
-    listen: raw.listen,
+    listen: { otlp, otlpGrpc: grpcListen(grpc), query, federation },
     store: resolveBeside(path, raw.store),
+    domainKey: raw.domain_key === undefined ? undefined : resolveBeside(path, raw.domain_key),
     policy: resolveBeside(path, raw.policy),
     token: readSecret(raw, path),
     domainLabel: raw.domain_label,
     durability: raw.durability,
+    limits: {
+      series: raw.limits?.series,
+      seriesPerMetric: raw.limits?.series_per_metric,
+      memoryBytes: raw.limits?.memory_bytes,
+    },
+    promoteResourceAttributes: raw.otlp?.promote_resource_attributes,
+    convertHistogramsToNhcb: raw.otlp?.convert_histograms_to_nhcb,
+    scrape: resolveScrapeConfigs(raw, path),
   };
+}
+
+function grpcListen(address: string | undefined): GrpcListen | undefined {
+  if (address === undefined) return GRPC_DEFAULT;
+  return address === 'off' ? undefined : { address, isDefault: false };
 }

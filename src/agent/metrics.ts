@@ -1,12 +1,13 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { StreamCounts } from '../coverage/streams.ts';
 import type { ReleaseKind } from '../border/released.ts';
+import type { AdmitCount } from '../policy/admit-counts.ts';
 import type { StoreStats } from '../store/store.ts';
-import type { OtlpCounters } from './otlp-receiver.ts';
+import type { ReceiverCounters } from './receiver.ts';
 
 /** The agent's own metrics, for the domain's operators. They stay in the domain like any other telemetry. */
 export interface AgentMetrics {
-  readonly otlp: OtlpCounters;
+  readonly receivers: ReceiverCounters;
   released(kind: ReleaseKind, bytes: number): void;
   /** Bytes that went over the border since the agent started. */
   releasedBytes(): number;
@@ -14,25 +15,34 @@ export interface AgentMetrics {
   readonly contentType: string;
 }
 
-export function agentMetrics(store: () => StoreStats, streams: () => StreamCounts): AgentMetrics {
+/** Where the figures come from that are looked up when metrics are asked for. */
+export interface MetricsSources {
+  store(): StoreStats;
+  streams(): StreamCounts;
+  admitted(): readonly Readonly<AdmitCount>[];
+  memoryRefusals(): number;
+  bodyBytes(): number;
+}
+
+export function agentMetrics({ store, streams, admitted, memoryRefusals, bodyBytes }: MetricsSources): AgentMetrics {
   const registry = new Registry();
   const registers = [registry];
   const requests = new Counter({
-    name: 'comity_agent_otlp_requests_total',
-    help: 'OTLP requests answered, by signal and HTTP status.',
-    labelNames: ['signal', 'status'],
+    name: 'comity_agent_requests_total',
+    help: 'Requests and scrapes answered, by receiver, signal and status: of HTTP the code, of gRPC its name.',
+    labelNames: ['receiver', 'signal', 'status'],
     registers,
   });
   const accepted = new Counter({
     name: 'comity_agent_accepted_total',
-    help: 'Data points and spans stored.',
-    labelNames: ['signal'],
+    help: 'Data points and spans stored, or known already.',
+    labelNames: ['receiver', 'signal'],
     registers,
   });
   const rejected = new Counter({
     name: 'comity_agent_rejected_total',
-    help: 'Data points, spans or rows left out, by reason.',
-    labelNames: ['signal', 'reason'],
+    help: 'Data points, spans and exemplars left out, by reason.',
+    labelNames: ['receiver', 'signal', 'reason'],
     registers,
   });
   const released = new Counter({
@@ -53,16 +63,39 @@ export function agentMetrics(store: () => StoreStats, streams: () => StreamCount
     () => streams().untracked,
   );
 
+  gauge('comity_ingest_body_bytes', 'Bytes of request bodies held at this moment.', bodyBytes);
+  const refusals: Counter = new Counter({
+    name: 'comity_ingest_memory_refusals_total',
+    help: 'Batches turned away because memory was short.',
+    registers,
+    collect: () => {
+      refusals.reset();
+      refusals.inc(memoryRefusals());
+    },
+  });
+  const admissions: Counter = new Counter({
+    name: 'comity_admission_total',
+    help: 'Values of attributes and labels by what became of them: kept, pseudonym, other or dropped.',
+    labelNames: ['place', 'rule', 'reason', 'action'],
+    registers,
+    collect: () => {
+      admissions.reset();
+      for (const { place, rule, reason, action, count } of admitted()) {
+        admissions.inc({ place, rule, reason, action }, count);
+      }
+    },
+  });
+
   function gauge(name: string, help: string, read: () => number): void {
     const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });
   }
 
   let total = 0;
   return {
-    otlp: {
-      answered: (signal, status) => requests.inc({ signal, status: String(status) }),
-      accepted: (signal, count) => accepted.inc({ signal }, count),
-      rejected: (signal, reason, count) => rejected.inc({ signal, reason }, count),
+    receivers: {
+      answered: (receiver, signal, status) => requests.inc({ receiver, signal, status }),
+      accepted: (receiver, signal, count) => accepted.inc({ receiver, signal }, count),
+      rejected: (receiver, signal, reason, count) => rejected.inc({ receiver, signal, reason }, count),
     },
     released(kind, bytes) {
       total += bytes;

@@ -49,6 +49,30 @@ export const LIMITS = {
   seriesPerDomain: 2_000_000,
   /** Series that one request may add. The Collector batches 8,192 points by default; the rest is for histograms. */
   newSeriesPerRequest: 50_000,
+  /** Series of one metric name in a domain: one service that puts ids into labels must not use up the whole domain. */
+  seriesPerMetric: 500_000,
   /** Bytes of request bodies that an agent holds at once: sixteen of the largest. */
   bodyBytesAtOnce: 256 * 1024 * 1024,
+  /** Samples in one request, after classic histograms are taken apart: 64 MB hold no more in any sensible encoding. */
+  samplesPerRequest: 1_000_000,
+  /** Bounds of one explicit or custom-bucket histogram; each is a series of its own in the classic form. */
+  boundsPerHistogram: 512,
+  /** Buckets of one native histogram. OpenTelemetry's SDKs make 160, Prometheus's clients are asked for 100 or so. */
+  bucketsPerHistogram: 4_096,
+  /** Memory for the label sets of one receiver, looked up by their bytes; past it the oldest are decoded anew. */
+  seriesCacheBytes: 128 * 1024 * 1024,
+  /** Exemplars that a domain keeps, the latest: as many as Prometheus by default. */
+  exemplars: 100_000,
+  /** Bytes of an exemplar's labels, names and values: the bound of OpenMetrics, in characters there. */
+  exemplarLabelBytes: 128,
+  /** Metric families whose metadata is kept. */
+  metadataFamilies: 50_000,
+  /** Bytes of a metric's help text; the rest is cut off. */
+  helpBytes: 4 * 1024,
+  /** Deliveries of delta sums and spans that are remembered, to know them when they come again. */
+  deliveries: 100_000,
+  /** Bytes of one target's answer to a scrape. */
+  scrapeBodyBytes: 64 * 1024 * 1024,
+  /** Targets that an agent scrapes. */
+  scrapeTargets: 10_000,
 } as const;

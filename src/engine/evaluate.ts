@@ -6,11 +6,12 @@ import type { EvalContext } from './context.ts';
 import { VALUE_FUNCTIONS, type ValueFunction } from './functions.ts';
 import { groupLabels, startGroups, type Groups } from './groups.ts';
 import { histogramQuantileRows } from './histogram.ts';
+import { hasHistogram, histogramsIn } from './histogram-rows.ts';
 import { matchRows, setRows } from './match.ts';
 import { arithmetic, compares } from './operators.ts';
 import { ROLLUPS } from './rollup-kernels.ts';
 import { rollupRows } from './rollup.ts';
-import { anyPresent, collectRows, mergeEqualRows, type Row, type RowSink } from './rows.ts';
+import { anyPresent, collectRows, floatsOnly, mergeEqualRows, type Row, type RowSink } from './rows.ts';
 import { evaluateScalar, isScalar } from './scalar.ts';
 import { selectInstant } from './select.ts';
 import { topkRows } from './topk.ts';
@@ -24,20 +25,30 @@ export type Value =
 /**
  * Evaluates a checked expression at every step. Synchronous and free of I/O: the source has its columns at hand.
  * Throws `execution` where PromQL defines an error, `unsupported` for what this engine does not do, `limit` at a bound.
+ *
+ * A part's rows are floats: the frames that carry them between domains and the hub have no place for native histograms,
+ * so a row that has one is `unsupported` there.
  */
 export function evaluate(expr: Expr, ctx: EvalContext): Value {
   if (expr.kind === 'string') return { kind: 'string', value: expr.value };
   if (isScalar(expr)) return { kind: 'scalar', values: evaluateScalar(expr, ctx) };
-  return { kind: 'vector', rows: collectRows((sink) => forEachRow(expr, ctx, sink)) };
+  const rows = collectRows((sink) => forEachRow(expr, ctx, sink));
+  if (ctx.scope === 'part' && rows.some((row) => hasHistogram(row.present, row.histograms))) {
+    throw histogramsIn('the answer of one domain');
+  }
+  return { kind: 'vector', rows };
 }
 
 /** The groups of an aggregation over its argument, before they are finished: what a domain answers with. */
 export function aggregateGroups(node: Aggregate, ctx: EvalContext): Groups {
   if (!isPartialOp(node.op)) throw unsupported(`the aggregation ${node.op}`);
   const groups = startGroups(partialOf(node.op), ctx.grid.steps, groupLabels(node));
-  forEachRow(node.expr, ctx, groups.add);
+  forEachRow(node.expr, ctx, PRESENCE_OPS.has(node.op) ? groups.add : floatsOnly(`${node.op}()`, groups.add));
   return groups;
 }
+
+/** Aggregations that look at presence alone and take histograms as well as floats. */
+const PRESENCE_OPS: ReadonlySet<string> = new Set(['count', 'group']);
 
 /** Streams the rows of a vector expression into `sink`; see `RowSink` for how long their columns live. */
 function forEachRow(expr: Expr, ctx: EvalContext, sink: RowSink): void {
@@ -47,21 +58,13 @@ function forEachRow(expr: Expr, ctx: EvalContext, sink: RowSink): void {
     case 'vector':
       return selectInstant(expr, ctx, sink);
     case 'merged':
-      for (const row of ctx.merged[expr.index]!) sink(row.labels, row.values, row.present);
+      for (const row of ctx.merged[expr.index]!) sink(row.labels, row.values, row.present, row.histograms);
       return;
     case 'call':
       return callRows(expr, ctx, sink);
     case 'unary':
       if (expr.op === '+') return forEachRow(expr.expr, ctx, sink);
-      return withoutNames(expr.expr, true, sink, (named) =>
-        forEachRow(expr.expr, ctx, (labels, values, present) =>
-          named(
-            labels,
-            values.map((value) => -value),
-            present,
-          ),
-        ),
-      );
+      return withoutNames(expr.expr, true, sink, (named) => forEachRow(expr.expr, ctx, negated(named)));
     case 'binary':
       return binaryRows(expr, ctx, sink);
     case 'aggregate':
@@ -75,12 +78,27 @@ function forEachRow(expr: Expr, ctx: EvalContext, sink: RowSink): void {
   }
 }
 
+function negated(sink: RowSink): RowSink {
+  return floatsOnly('a unary minus', (labels, values, present) =>
+    sink(
+      labels,
+      values.map((value) => -value),
+      present,
+      undefined,
+    ),
+  );
+}
+
 function aggregateRows(node: Aggregate, ctx: EvalContext, sink: RowSink): void {
   if (node.op === 'topk' || node.op === 'bottomk') {
-    const rows = collectRows((collect) => forEachRow(node.expr, ctx, collect));
+    const rows = collectFloats(node.expr, `${node.op}()`, ctx);
     return topkRows(node, scalarArgument(node.param!, ctx), rows, sink);
   }
   aggregateGroups(node, ctx).finish(sink);
+}
+
+function collectFloats(expr: Expr, what: string, ctx: EvalContext): Row[] {
+  return collectRows((collect) => forEachRow(expr, ctx, floatsOnly(what, collect)));
 }
 
 function callRows(node: Call, ctx: EvalContext, sink: RowSink): void {
@@ -89,19 +107,19 @@ function callRows(node: Call, ctx: EvalContext, sink: RowSink): void {
     const matrix = node.args.at(-1)!;
     if (matrix.kind !== 'matrix') throw unsupported('subqueries');
     const param = node.args.length > 1 ? scalarArgument(node.args[0]!, ctx) : undefined;
-    const run = (target: RowSink): void => rollupRows(matrix, rollup, param, ctx, target);
+    const run = (target: RowSink): void => rollupRows(matrix, node.func, rollup, param, ctx, target);
     return rollup.keepsName === true ? run(sink) : withoutNames(matrix, true, sink, run);
   }
   const valueFunction = VALUE_FUNCTIONS.get(node.func);
   if (valueFunction !== undefined) return mapRows(node, valueFunction, ctx, sink);
   switch (node.func) {
     case 'histogram_quantile': {
-      const rows = collectRows((collect) => forEachRow(node.args[1]!, ctx, collect));
+      const rows = collectFloats(node.args[1]!, 'histogram_quantile()', ctx);
       const phi = scalarArgument(node.args[0]!, ctx);
       return withoutNames(node.args[1]!, false, sink, (named) => histogramQuantileRows(phi, rows, named));
     }
     case 'vector':
-      return sink([], scalarArgument(node.args[0]!, ctx), new Uint8Array(ctx.grid.steps).fill(1));
+      return sink([], scalarArgument(node.args[0]!, ctx), new Uint8Array(ctx.grid.steps).fill(1), undefined);
     default:
       throw unsupported(`the function ${node.func}()`);
   }
@@ -112,10 +130,14 @@ function mapRows(node: Call, apply: ValueFunction, ctx: EvalContext, sink: RowSi
   const param = rest.length === 0 ? undefined : scalarArgument(rest[0]!, ctx);
   const mapped = new Float64Array(ctx.grid.steps);
   withoutNames(vector!, false, sink, (named) =>
-    forEachRow(vector!, ctx, (labels, values, present) => {
-      for (let i = 0; i < mapped.length; i++) mapped[i] = present[i] === 1 ? apply(values[i]!, param?.[i]) : 0;
-      named(labels, mapped, present);
-    }),
+    forEachRow(
+      vector!,
+      ctx,
+      floatsOnly(`${node.func}()`, (labels, values, present) => {
+        for (let i = 0; i < mapped.length; i++) mapped[i] = present[i] === 1 ? apply(values[i]!, param?.[i]) : 0;
+        named(labels, mapped, present, undefined);
+      }),
+    ),
   );
 }
 
@@ -123,9 +145,12 @@ function binaryRows(node: Binary, ctx: EvalContext, sink: RowSink): void {
   const { steps } = ctx.grid;
   if (isScalar(node.right)) return vectorScalarRows(node, node.left, evaluateScalar(node.right, ctx), false, ctx, sink);
   if (isScalar(node.left)) return vectorScalarRows(node, node.right, evaluateScalar(node.left, ctx), true, ctx, sink);
+  if (!SET_OPS.has(node.op)) {
+    const what = `the operator ${node.op}`;
+    return matchRows(node, collectFloats(node.left, what, ctx), collectFloats(node.right, what, ctx), ctx, sink);
+  }
   const left = collectRows((collect) => forEachRow(node.left, ctx, collect));
   const right = collectRows((collect) => forEachRow(node.right, ctx, collect));
-  if (!SET_OPS.has(node.op)) return matchRows(node, left, right, ctx, sink);
   if (node.op !== 'or') return setRows(node, left, right, steps, sink);
   // `or` can take a label set from one side at some steps and from the other at others.
   const merged = mergeEqualRows(false);
@@ -143,8 +168,9 @@ function vectorScalarRows(
   sink: RowSink,
 ): void {
   const isComparison = COMPARISON_OPS.has(node.op);
-  const run = (target: RowSink): void =>
-    forEachRow(vector, ctx, (labels, values, present) => {
+  const apply =
+    (target: RowSink): RowSink =>
+    (labels, values, present) => {
       const out = values.slice();
       const kept = present.slice();
       for (let i = 0; i < out.length; i++) {
@@ -154,8 +180,9 @@ function vectorScalarRows(
         else if (node.returnBool) out[i] = compares(node.op, left, right) ? 1 : 0;
         else kept[i] = compares(node.op, left, right) ? 1 : 0;
       }
-      if (anyPresent(kept)) target(labels, out, kept);
-    });
+      if (anyPresent(kept)) target(labels, out, kept, undefined);
+    };
+  const run = (target: RowSink): void => forEachRow(vector, ctx, floatsOnly(`the operator ${node.op}`, apply(target)));
   if (isComparison && !node.returnBool) run(sink);
   else withoutNames(vector, false, sink, run);
 }
@@ -163,11 +190,11 @@ function vectorScalarRows(
 /** Drops metric names from what `run` produces, and puts rows together that this makes equal. */
 function withoutNames(input: Expr, strict: boolean, sink: RowSink, run: (named: RowSink) => void): void {
   if (sharesOneName(input)) {
-    run((labels, values, present) => sink(dropMetricName(labels), values, present));
+    run((labels, values, present, histograms) => sink(dropMetricName(labels), values, present, histograms));
     return;
   }
   const merged = mergeEqualRows(strict);
-  run((labels, values, present) => merged.sink(dropMetricName(labels), values, present));
+  run((labels, values, present, histograms) => merged.sink(dropMetricName(labels), values, present, histograms));
   merged.drain(sink);
 }
 

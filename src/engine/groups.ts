@@ -51,7 +51,7 @@ export function startGroups(partial: Partial, steps: number, labelsOfGroup: (lab
       for (const { labels, columns } of groups.values()) {
         if (!anyPresent(columns.present)) continue;
         partial.finish(columns, values);
-        sink(labels, values, columns.present);
+        sink(labels, values, columns.present, undefined);
       }
     },
   };

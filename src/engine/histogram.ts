@@ -29,7 +29,7 @@ export function histogramQuantileRows(phi: Float64Array, rows: readonly Row[], s
       values[step] =
         filled > 0 ? bucketQuantile(phi[step]!, bounds.subarray(0, filled), counts.subarray(0, filled)) : 0;
     }
-    if (anyPresent(present)) sink(labels, values, present);
+    if (anyPresent(present)) sink(labels, values, present, undefined);
   }
 }
 

@@ -16,7 +16,7 @@ import { arithmetic, compares } from './operators.ts';
 import { anyPresent, sameLabelSet, type Row, type RowSink } from './rows.ts';
 
 /**
- * Arithmetic and comparisons between two vectors. Series pair up by the signature of their labels, worked out once a
+ * Arithmetic and comparisons between two vectors of floats. Series pair up by the signature of their labels, worked out once a
  * series; that the "one" side is unique is a question of each step, as in Prometheus.
  */
 export function matchRows(
@@ -60,10 +60,10 @@ export function matchRows(
       }
     }
   }
-  for (const row of results.values()) if (anyPresent(row.present)) sink(row.labels, row.values, row.present);
+  for (const row of results.values()) if (anyPresent(row.present)) sink(row.labels, row.values, row.present, undefined);
 }
 
-/** `and`, `or` and `unless`, step by step. */
+/** `and`, `or` and `unless`, step by step; presence is all they look at, so histograms pass as they are. */
 export function setRows(node: Binary, left: readonly Row[], right: readonly Row[], steps: number, sink: RowSink): void {
   const signature = signatureOf(node.matching!);
   const [there, others] = node.op === 'or' ? [left, right] : [right, left];
@@ -72,13 +72,13 @@ export function setRows(node: Binary, left: readonly Row[], right: readonly Row[
     const mask = takenBy(presence, labelsKey(signature(row.labels)), steps);
     for (let step = 0; step < steps; step++) mask[step]! |= row.present[step]!;
   }
-  if (node.op === 'or') for (const row of left) sink(row.labels, row.values, row.present);
+  if (node.op === 'or') for (const row of left) sink(row.labels, row.values, row.present, row.histograms);
   const wanted = node.op === 'and' ? 1 : 0;
   for (const row of others) {
     const mask = presence.get(labelsKey(signature(row.labels)));
     const present = row.present.slice();
     for (let step = 0; step < steps; step++) if ((mask?.[step] ?? 0) !== wanted) present[step] = 0;
-    if (anyPresent(present)) sink(row.labels, row.values, present);
+    if (anyPresent(present)) sink(row.labels, row.values, present, row.histograms);
   }
 }
 

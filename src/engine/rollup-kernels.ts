@@ -11,6 +11,11 @@ export interface Rollup {
   readonly minSamples: 1 | 2;
   /** `last_over_time` alone gives a sample of the series itself, so it keeps the metric's name. */
   readonly keepsName?: true;
+  /**
+   * What becomes of native histograms: `counted` like any sample, whatever its value, or the `last` one is the result.
+   * Undefined for functions that cannot compute with them.
+   */
+  readonly histograms?: 'counted' | 'last';
   /** Reads a series once, so that each window costs little. Times in ms, free of staleness markers. */
   prepare(times: Float64Array, values: Float64Array, rangeMs: number): WindowKernel;
 }
@@ -22,9 +27,12 @@ export const ROLLUPS: ReadonlyMap<string, Rollup> = new Map<string, Rollup>([
   ['delta', { minSamples: 2, prepare: (times, values) => extrapolated(times, values, false, 1) }],
   ['irate', { minSamples: 2, prepare: (times, values) => lastDifference(times, values, true) }],
   ['idelta', { minSamples: 2, prepare: (times, values) => lastDifference(times, values, false) }],
-  ['count_over_time', { minSamples: 1, prepare: () => (from, to) => to - from }],
-  ['present_over_time', { minSamples: 1, prepare: () => () => 1 }],
-  ['last_over_time', { minSamples: 1, keepsName: true, prepare: (_times, values) => (_from, to) => values[to - 1]! }],
+  ['count_over_time', { minSamples: 1, histograms: 'counted', prepare: () => (from, to) => to - from }],
+  ['present_over_time', { minSamples: 1, histograms: 'counted', prepare: () => () => 1 }],
+  [
+    'last_over_time',
+    { minSamples: 1, keepsName: true, histograms: 'last', prepare: (_times, values) => (_from, to) => values[to - 1]! },
+  ],
   ['sum_over_time', { minSamples: 1, prepare: (_times, values) => (from, to) => compensatedSum(values, from, to) }],
   ['avg_over_time', { minSamples: 1, prepare: (_times, values) => (from, to) => meanOf(values, from, to) }],
   ['min_over_time', { minSamples: 1, prepare: (_times, values) => extremum(values, (a, b) => a < b) }],

@@ -1,33 +1,55 @@
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { HistogramColumns } from '../model/histogram.ts';
 import { labelsKey, type Labels } from '../model/labels.ts';
+import { copyHistograms, hasHistogram, histogramsIn, joinHistograms } from './histogram-rows.ts';
 
 /**
  * One series of a vector at the steps of the query, in columns: `values[i]` counts where `present[i]` is 1. NaN is a
- * value like any other, so presence has a column of its own.
+ * value like any other, so presence has a column of its own. Where `histograms` has one at a present step, that is the
+ * row's value there and the float says nothing.
  */
 export interface Row {
   readonly labels: Labels;
   readonly values: Float64Array;
   readonly present: Uint8Array;
+  readonly histograms?: HistogramColumns | undefined;
 }
 
 /**
  * Takes a vector row by row. The columns are only valid until the call returns: the producer uses them again, so an
- * aggregation never holds series x steps. A producer leaves out rows with nothing present.
+ * aggregation never holds series x steps. A producer leaves out rows with nothing present. What cannot compute with
+ * histograms takes its rows through `floatsOnly`.
  */
-export type RowSink = (labels: Labels, values: Float64Array, present: Uint8Array) => void;
+export type RowSink = (
+  labels: Labels,
+  values: Float64Array,
+  present: Uint8Array,
+  histograms: HistogramColumns | undefined,
+) => void;
 
 /** Runs a producer and keeps copies of its rows. Throws `limit` past `LIMITS.cellsPerVector`. */
 export function collectRows(produce: (sink: RowSink) => void): Row[] {
   const rows: Row[] = [];
   let cells = 0;
-  produce((labels, values, present) => {
-    cells += values.length;
+  produce((labels, values, present, histograms) => {
+    const kept = copyHistograms(present, histograms);
+    cells += values.length + (kept?.cells.length ?? 0);
     assertCells(cells);
-    rows.push({ labels, values: values.slice(), present: present.slice() });
+    rows.push({ labels, values: values.slice(), present: present.slice(), histograms: kept });
   });
   return rows;
+}
+
+/**
+ * A sink for what cannot compute with native histograms: a row that has one is refused by name rather than taken for the
+ * floats that stand in their place. `what` is the function, operator or aggregation.
+ */
+export function floatsOnly(what: string, sink: RowSink): RowSink {
+  return (labels, values, present, histograms) => {
+    if (hasHistogram(present, histograms)) throw histogramsIn(what);
+    sink(labels, values, present, undefined);
+  };
 }
 
 export function assertCells(cells: number): void {
@@ -49,16 +71,17 @@ export function anyPresent(present: Uint8Array): boolean {
  * looks at whole series after functions of ranges and step by step after functions of instants.
  */
 export function mergeEqualRows(strict: boolean): { sink: RowSink; drain(sink: RowSink): void } {
-  const rows = new Map<string, Row>();
+  const rows = new Map<string, JoinedRow>();
   let cells = 0;
   return {
-    sink(labels, values, present) {
+    sink(labels, values, present, histograms) {
       const key = labelsKey(labels);
       const row = rows.get(key);
       if (row === undefined) {
-        cells += values.length;
+        const kept = copyHistograms(present, histograms);
+        cells += values.length + (kept?.cells.length ?? 0);
         assertCells(cells);
-        rows.set(key, { labels, values: values.slice(), present: present.slice() });
+        rows.set(key, { labels, values: values.slice(), present: present.slice(), histograms: kept });
         return;
       }
       for (let i = 0; i < present.length; i++) {
@@ -67,11 +90,16 @@ export function mergeEqualRows(strict: boolean): { sink: RowSink; drain(sink: Ro
         row.values[i] = values[i]!;
         row.present[i] = 1;
       }
+      if (histograms !== undefined) row.histograms = joinHistograms(row.histograms, histograms, present);
     },
     drain(sink) {
-      for (const row of rows.values()) sink(row.labels, row.values, row.present);
+      for (const row of rows.values()) sink(row.labels, row.values, row.present, row.histograms);
     },
   };
+}
+
+interface JoinedRow extends Row {
+  histograms: HistogramColumns | undefined;
 }
 
 export function sameLabelSet(): ComityError {

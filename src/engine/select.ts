@@ -1,31 +1,9 @@
-import { ComityError } from '../base/errors.ts';
-import { stepTime, gridEnd } from '../model/grid.ts';
 import { isStaleAt } from '../model/series.ts';
 import type { VectorSelector } from '../promql/ast.ts';
 import { touchSeries, type EvalContext } from './context.ts';
+import { readTimes } from './read-times.ts';
 import type { RowSink } from './rows.ts';
-
-/** The times that a selector is read at: one a step, or the same one at every step under `@`. */
-export interface ReadTimes {
-  readonly firstMs: number;
-  readonly lastMs: number;
-  at(step: number): number;
-}
-
-export function readTimes(selector: VectorSelector, ctx: EvalContext): ReadTimes {
-  const { grid } = ctx;
-  const { at, offsetMs } = selector;
-  if (at !== undefined) {
-    if (at.kind !== 'time') throw new ComityError('internal', 'normalise resolves @ start() and @ end()');
-    const fixed = at.ms - offsetMs;
-    return { firstMs: fixed, lastMs: fixed, at: () => fixed };
-  }
-  return {
-    firstMs: grid.startMs - offsetMs,
-    lastMs: gridEnd(grid) - offsetMs,
-    at: (step) => stepTime(grid, step) - offsetMs,
-  };
-}
+import { histogramsAtSteps } from './samples.ts';
 
 /**
  * An instant selector: at each step the last sample in (t - lookback, t], and nothing where that sample is a staleness
@@ -49,6 +27,13 @@ export function selectInstant(selector: VectorSelector, ctx: EvalContext, sink: 
       values[step] = found ? series.values[last]! : 0;
       any |= present[step]!;
     }
-    if (any === 1) sink(series.labels, values, present);
+    if (any === 0) continue;
+    const { histograms } = series;
+    sink(
+      series.labels,
+      values,
+      present,
+      histograms === undefined ? undefined : histogramsAtSteps(series.times, histograms, read, steps),
+    );
   }
 }

@@ -34,7 +34,7 @@ export function topkRows(node: Aggregate, k: Float64Array, rows: readonly Row[],
   const order = rows.map((_row, index) => index).filter((index) => chosen[index]!.includes(1));
   // An instant answer is ordered by value; a range answer is ordered by labels when it is written.
   if (k.length === 1) order.sort((a, b) => rank(node.op, rows[a]!.values[0]!, rows[b]!.values[0]!));
-  for (const index of order) sink(rows[index]!.labels, rows[index]!.values, chosen[index]!);
+  for (const index of order) sink(rows[index]!.labels, rows[index]!.values, chosen[index]!, undefined);
 }
 
 /** Prometheus looks at the parameters of all steps before any. */

@@ -1,6 +1,7 @@
 import { pino, type Logger } from 'pino';
+import { acceptForms } from '../api/envelope.ts';
 import { httpServer, listen } from '../base/http.ts';
-import { acceptForms, prometheusErrors } from './api/envelope.ts';
+import { prometheusErrors } from './api/envelope.ts';
 import { federationApi } from './api/federation.ts';
 import { prometheusApi } from './api/prometheus.ts';
 import type { HubConfig } from './config.ts';

@@ -1,11 +1,10 @@
+import { TRUNCATED } from '../api/query.ts';
+import { selectorParams } from '../api/selectors.ts';
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { coverageWarning, summariseCoverage, type Coverage } from '../coverage/coverage.ts';
-import { regexCost } from '../model/regex-cost.ts';
 import { decodeLabelsAnswer, encodeLabelsRequest, type LabelsAnswer } from '../plan/frames.ts';
 import { mayReadFrom } from '../plan/domain.ts';
-import type { VectorSelector } from '../promql/ast.ts';
-import { parseExpr } from '../promql/parse.ts';
 import { askDomain, type Answer } from './dispatch.ts';
 import type { Domain, Registry } from './registry.ts';
 
@@ -27,9 +26,6 @@ export interface LabelsResult {
   readonly warnings: readonly string[];
 }
 
-/** Prometheus's words for an answer that a limit cut. */
-export const TRUNCATED = 'results truncated due to limit';
-
 /**
  * Asks every domain that the selectors do not rule out by the domain label, and gives what any of them permits, sorted.
  * Fails when none of those asked answers.
@@ -40,7 +36,7 @@ export async function runLabels(
   domainLabel: string,
 ): Promise<LabelsResult> {
   const limit = Math.min(question.limit || LIMITS.labelValues, LIMITS.labelValues);
-  const selectors = parseSelectors(question.selectors);
+  const selectors = selectorParams(question.selectors);
   // One more than wanted shows that there are more.
   const body = encodeLabelsRequest({ ...question, selectors: selectors.map((one) => one.matchers), limit: limit + 1 });
   const mayHold = ({ config }: Domain): boolean =>
@@ -67,28 +63,6 @@ export async function runLabels(
   const isCut = values.length > limit || lists.some((list) => list.length >= LIMITS.labelValues);
   const warnings = [...(gap === undefined ? [] : [gap]), ...(isCut ? [TRUNCATED] : [])];
   return { values: values.slice(0, limit), coverage, warnings };
-}
-
-/** Selectors share one budget of regular expressions, as those of one query do. */
-function parseSelectors(texts: readonly string[]): VectorSelector[] {
-  if (texts.length > LIMITS.selectorsPerRequest) {
-    throw new ComityError(
-      'bad_data',
-      `invalid parameter "match[]": ${texts.length} selectors, more than the ${LIMITS.selectorsPerRequest} allowed (selectorsPerRequest)`,
-    );
-  }
-  let cost = 0;
-  return texts.map((text) => {
-    const selector = parseExpr(text);
-    if (selector.kind !== 'vector') {
-      throw new ComityError('bad_data', `invalid parameter "match[]": ${text} is no series selector`);
-    }
-    for (const { op, value } of selector.matchers) if (op === '=~' || op === '!~') cost += regexCost(value);
-    if (cost > LIMITS.regexCost) {
-      throw new ComityError('bad_data', 'invalid parameter "match[]": the regular expressions are too large together');
-    }
-    return selector;
-  });
 }
 
 function labelsCoverage(

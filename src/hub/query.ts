@@ -3,13 +3,12 @@ import { LIMITS } from '../base/limits.ts';
 import { coverageWarning, summariseCoverage, type Coverage, type DomainCoverage } from '../coverage/coverage.ts';
 import { startUsage } from '../engine/context.ts';
 import { evaluate, type Value } from '../engine/evaluate.ts';
-import { findUnsupported } from '../engine/supported.ts';
+import { assertSupported } from '../engine/supported.ts';
 import type { QueryGrid } from '../model/grid.ts';
 import { distribute, type Plan } from '../plan/distribute.ts';
 import { mayReadFrom } from '../plan/domain.ts';
 import { decodeQueryAnswer, encodeQueryRequest, type FragmentQuery, type QueryAnswer } from '../plan/frames.ts';
 import type { Expr } from '../promql/ast.ts';
-import { positionOf } from '../promql/parse-error.ts';
 import { askDomain, type Answer } from './dispatch.ts';
 import { mergeFragment } from './merge.ts';
 import { assertRowsFit } from './own-rows.ts';
@@ -124,13 +123,6 @@ const NO_SOURCE = {
   },
   series: () => [],
 };
-
-function assertSupported(expr: Expr, text: string): void {
-  const unsupported = findUnsupported(expr);
-  if (unsupported === undefined) return;
-  const { line, column } = positionOf(text, unsupported.node.span.start);
-  throw new ComityError('unsupported', `unsupported: ${unsupported.what} (${line}:${column}) cannot be evaluated yet`);
-}
 
 async function askPart(domain: Domain, plan: Plan, query: Query, domainLabel: string): Promise<Part> {
   const { name } = domain.config;

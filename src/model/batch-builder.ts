@@ -1,66 +1,125 @@
-import { SET, type Batch } from './batch.ts';
+import { SET, seriesHandle, type Batch, type Exemplar, type Metadata, type SeriesHandle } from './batch.ts';
+import { histogramBuilder, type NativeHistogram } from './histogram.ts';
 import { labelsKey, type Labels } from './labels.ts';
 import { setStaleAt } from './series.ts';
 
-/** Collects samples row by row into a `Batch`. Equal label sets share one entry. */
+/** Collects samples row by row into a `Batch`. `startMs` is when a row's counter started, 0 for unknown. */
 export interface BatchBuilder {
+  /** The index of a series in the batch, for `sample` and its like. */
+  series(handle: SeriesHandle): number;
+  /** The index of a label set of which nobody keeps a handle; equal label sets share one. */
+  seriesOf(labels: Labels): number;
+  sample(series: number, timeMs: number, value: number, mode?: number, startMs?: number): void;
+  stale(series: number, timeMs: number): void;
+  histogram(series: number, timeMs: number, histogram: NativeHistogram, mode?: number, startMs?: number): void;
+  exemplar(exemplar: Exemplar): void;
+  metadata(metadata: Metadata): void;
+  /** The rows from the next one to `endPoint` are one data point. */
+  beginPoint(): void;
+  endPoint(): void;
+  /** `sample` and `stale` by label set. */
   add(labels: Labels, timeMs: number, value: number, mode?: number): void;
   addStale(labels: Labels, timeMs: number): void;
   readonly rows: number;
-  build(): Batch;
+  build(delivery?: string): Batch;
 }
 
-export function batchBuilder(): BatchBuilder {
-  const series: Labels[] = [];
+/** `capacity`: the rows that are likely. */
+export function batchBuilder(capacity = 256): BatchBuilder {
+  const series: SeriesHandle[] = [];
   const ids = new Map<string, number>();
+  const exemplars: Exemplar[] = [];
+  const metadata: Metadata[] = [];
+  const histograms = histogramBuilder();
   let rows = 0;
-  let seriesOf = new Uint32Array(256);
-  let times = new Float64Array(256);
-  let values = new Float64Array(256);
-  let modes = new Uint8Array(256);
+  let seriesColumn = new Uint32Array(capacity);
+  let times = new Float64Array(capacity);
+  let values = new Float64Array(capacity);
+  let modes = new Uint8Array(capacity);
+  let continues: Uint8Array | undefined;
+  let startTimes: Float64Array | undefined;
+  let pointStart = -1;
 
   function grow(): void {
-    seriesOf = copyInto(new Uint32Array(rows * 2), seriesOf);
-    times = copyInto(new Float64Array(rows * 2), times);
-    values = copyInto(new Float64Array(rows * 2), values);
-    modes = copyInto(new Uint8Array(rows * 2), modes);
+    const size = Math.max(rows * 2, 16);
+    seriesColumn = copyInto(new Uint32Array(size), seriesColumn);
+    times = copyInto(new Float64Array(size), times);
+    values = copyInto(new Float64Array(size), values);
+    modes = copyInto(new Uint8Array(size), modes);
+    if (continues !== undefined) continues = copyInto(new Uint8Array(size), continues);
+    if (startTimes !== undefined) startTimes = copyInto(new Float64Array(size), startTimes);
   }
 
-  function row(labels: Labels, timeMs: number, mode: number): number {
-    const key = labelsKey(labels);
-    let id = ids.get(key);
-    if (id === undefined) {
-      id = series.length;
-      ids.set(key, id);
-      series.push(labels);
-    }
+  function row(index: number, timeMs: number, mode: number, startMs: number): number {
     if (rows === times.length) grow();
-    seriesOf[rows] = id;
+    seriesColumn[rows] = index;
     times[rows] = timeMs;
     modes[rows] = mode;
+    if (startMs !== 0) {
+      startTimes ??= new Float64Array(times.length);
+      startTimes[rows] = startMs;
+    }
+    if (pointStart >= 0 && rows > pointStart) {
+      continues ??= new Uint8Array(times.length);
+      continues[rows] = 1;
+    }
     return rows++;
   }
 
+  function seriesOf(labels: Labels): number {
+    const key = labelsKey(labels);
+    const known = ids.get(key);
+    if (known !== undefined) return known;
+    const index = series.push(seriesHandle(labels)) - 1;
+    ids.set(key, index);
+    return index;
+  }
+
+  function sample(index: number, timeMs: number, value: number, mode = SET, startMs = 0): void {
+    // Two statements: `row` may replace `values` by a longer column.
+    const at = row(index, timeMs, mode, startMs);
+    values[at] = value;
+  }
+
+  function stale(index: number, timeMs: number): void {
+    const at = row(index, timeMs, SET, 0);
+    setStaleAt(values, at);
+  }
+
   return {
-    add(labels, timeMs, value, mode = SET) {
-      // Two statements: `row` may replace `values` by a longer column.
-      const at = row(labels, timeMs, mode);
-      values[at] = value;
+    series: (handle) => series.push(handle) - 1,
+    seriesOf,
+    sample,
+    stale,
+    histogram(index, timeMs, histogram, mode = SET, startMs = 0) {
+      histograms.set(row(index, timeMs, mode, startMs), histogram);
     },
-    addStale(labels, timeMs) {
-      const at = row(labels, timeMs, SET);
-      setStaleAt(values, at);
+    exemplar: (exemplar) => void exemplars.push(exemplar),
+    metadata: (one) => void metadata.push(one),
+    beginPoint() {
+      pointStart = rows;
     },
+    endPoint() {
+      pointStart = -1;
+    },
+    add: (labels, timeMs, value, mode) => sample(seriesOf(labels), timeMs, value, mode),
+    addStale: (labels, timeMs) => stale(seriesOf(labels), timeMs),
     get rows() {
       return rows;
     },
-    build() {
+    build(delivery) {
       return {
         series,
-        seriesOf: seriesOf.subarray(0, rows),
+        seriesOf: seriesColumn.subarray(0, rows),
         times: times.subarray(0, rows),
         values: values.subarray(0, rows),
         modes: modes.subarray(0, rows),
+        histograms: histograms.build(rows),
+        startTimes: startTimes?.subarray(0, rows),
+        continues: continues?.subarray(0, rows),
+        exemplars,
+        metadata,
+        delivery,
       };
     },
   };

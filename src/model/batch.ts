@@ -1,35 +1,125 @@
+import type { HistogramColumns } from './histogram.ts';
 import type { Labels } from './labels.ts';
+
+/**
+ * A label set that its sender will name again. Decoders keep handles by the bytes that made the label set, and the store
+ * leaves in them where the series is, so that a known series costs neither decoding nor a look-up by strings.
+ */
+export interface SeriesHandle {
+  readonly labels: Labels;
+  /** The store's reference of the series; `NO_REF` until it has stored a sample. Only the store reads or writes it. */
+  ref: number;
+}
+
+export const NO_REF = -1;
+
+export function seriesHandle(labels: Labels): SeriesHandle {
+  return { labels, ref: NO_REF };
+}
 
 /**
  * What one request brings in, in columns: row i is a sample of the series `series[seriesOf[i]]` at `times[i]` (ms).
  *
- * `modes[i]` says how the value joins its series:
- * - `SET`: the sample's value as it is (cumulative counters, gauges);
+ * `modes[i]` says how the sample joins its series:
+ * - `SET`: the sample as it is (cumulative counters, gauges);
  * - `ADD`: the value is added to the series' last value (a span metric counted here); a new series starts from zero, and
  *   the time is moved up to the series' last time when it lies before it;
  * - `ADD_ONCE`: as ADD, but a row at the time of the last sample, stored by an earlier append, is a repetition and is left
  *   out, and an older one, or a second one at a time, is rejected (delta sums).
+ *
+ * A row that is a native histogram is added bucket by bucket. A series whose last sample is of the other type starts anew
+ * with the row.
  */
 export interface Batch {
-  readonly series: readonly Labels[];
+  /** Equal label sets may come more than once. */
+  readonly series: readonly SeriesHandle[];
   readonly seriesOf: Uint32Array;
   readonly times: Float64Array;
   /** May hold staleness markers; see `isStaleAt`. */
   readonly values: Float64Array;
   readonly modes: Uint8Array;
+  /** Which rows are native histograms; undefined when none is. */
+  readonly histograms: HistogramColumns | undefined;
+  /** When each row's counter started, in ms; 0 where that is unknown. Undefined when no start is known. */
+  readonly startTimes: Float64Array | undefined;
+  /**
+   * 1 where a row belongs to the same data point as the row before it: the buckets of one classic histogram. A point is
+   * stored as a whole or not at all where a limit meets it, and outcomes count points. Undefined when each row is a point.
+   */
+  readonly continues: Uint8Array | undefined;
+  readonly exemplars: readonly Exemplar[];
+  readonly metadata: readonly Metadata[];
+  /**
+   * What tells this delivery from all others (a digest of its body), for batches with rows that add: a delivery that was
+   * stored before counts as a repetition as a whole, whatever became of the answer. Undefined when rows tell by themselves.
+   */
+  readonly delivery: string | undefined;
 }
 
 export const SET = 0;
 export const ADD = 1;
 export const ADD_ONCE = 2;
 
-/** Why a row was not stored. */
-export type RejectReason = 'out_of_order' | 'duplicate_timestamp' | 'too_far_in_future' | 'series_limit';
+/** An example of an observation that went into a series. */
+export interface Exemplar {
+  /** Index into the batch's series. */
+  readonly series: number;
+  readonly timeMs: number;
+  readonly value: number;
+  /** Labels of the exemplar itself, such as trace_id. */
+  readonly labels: Labels;
+}
 
-/** What `append` did. Stored + repeated + rejected rows are the rows of the batch. */
+/** What is known of a metric family. Empty texts say nothing. */
+export interface Metadata {
+  /** The name of the family: of a histogram, without `_bucket`. */
+  readonly metric: string;
+  readonly type: MetricType;
+  readonly help: string;
+  readonly unit: string;
+}
+
+/** Prometheus's words for the types of metric families. */
+export type MetricType =
+  | 'counter'
+  | 'gauge'
+  | 'histogram'
+  | 'gaugehistogram'
+  | 'summary'
+  | 'info'
+  | 'stateset'
+  | 'unknown';
+
+/** Why a point was not stored. */
+export type RejectReason =
+  | 'out_of_order'
+  | 'duplicate_timestamp'
+  | 'too_far_in_future'
+  | 'series_limit'
+  | 'metric_series_limit'
+  | 'bad_histogram';
+
+/** What `append` did, in points. Stored + repeated + rejected points are the points of the batch. */
 export interface Appended {
   readonly stored: number;
-  /** Rows that said again what is stored already: not an error. */
+  /** Points that said again what is stored already: not an error. */
   readonly repeated: number;
-  readonly rejected: ReadonlyMap<RejectReason, number>;
+  readonly rejected: ReadonlyMap<RejectReason, Rejection>;
+  /** Of the points stored or repeated, those that are native histograms. */
+  readonly histograms: number;
+  /** Exemplars stored or known already. */
+  readonly exemplars: number;
+}
+
+export interface Rejection {
+  readonly count: number;
+  /** The first row of the batch that met this reason, for a message to the sender. */
+  readonly firstRow: number;
+}
+
+/** The number of points that were rejected, whatever the reason. */
+export function rejectedCount(appended: Appended): number {
+  let count = 0;
+  for (const rejection of appended.rejected.values()) count += rejection.count;
+  return count;
 }

@@ -64,6 +64,18 @@ export function withLabel(labels: Labels, name: string, value: string): Labels {
   return labelsFrom(pairs);
 }
 
+/**
+ * `labels` with the domain label. A sender's own label of that name moves to `exported_<name>`, before which as many
+ * `exported_` stand as it takes to be a new name, as Prometheus does with the labels of targets.
+ */
+export function withDomainLabel(labels: Labels, name: string, domain: string): Labels {
+  const own = labelValue(labels, name);
+  if (own === '') return withLabel(labels, name, domain);
+  let free = `exported_${name}`;
+  while (labelValue(labels, free) !== '') free = `exported_${free}`;
+  return withLabel(withLabel(labels, free, own), name, domain);
+}
+
 /** Order of Prometheus: pair by pair, the shorter set first when one is a prefix of the other. */
 export function compareLabels(a: Labels, b: Labels): number {
   const shared = Math.min(a.length, b.length);

@@ -1,3 +1,4 @@
+import type { HistogramColumns } from './histogram.ts';
 import type { Labels } from './labels.ts';
 
 /**
@@ -5,11 +6,16 @@ import type { Labels } from './labels.ts';
  * length. A staleness marker is a value whose bits are `STALE_NAN`; read it with `isStaleAt` only, because JavaScript
  * engines may change a NaN's payload whenever a value passes through a register. Copy columns with `set`, `slice` or
  * `subarray`, which keep the bits.
+ *
+ * Where `histograms` says that a sample is a native histogram, its float says nothing. `startTimes` are when the counter
+ * behind each sample started, in ms, 0 where that is unknown.
  */
 export interface SeriesColumns {
   readonly labels: Labels;
   readonly times: Float64Array;
   readonly values: Float64Array;
+  readonly histograms?: HistogramColumns | undefined;
+  readonly startTimes?: Float64Array | undefined;
 }
 
 /** The bits of Prometheus's staleness marker (model/value/value.go, StaleNaN), as two little-endian words. */

@@ -1,49 +1,115 @@
 import { crc32 } from 'node:zlib';
 import { ComityError } from '../base/errors.ts';
 
-/** A kind of stored bytes: a header, then `rowBytes` for each row. See docs/formats.md. */
+/** A kind of stored bytes: a header of `headerBytes`, then sections, eight bytes aligned. See docs/formats.md. */
 export interface Framed {
   /** What it is called in errors. */
   readonly name: string;
-  readonly version: number;
   readonly headerBytes: number;
-  readonly rowBytes: number;
+  /** The flags that say which sections there are. Any other one makes a frame unreadable. */
+  readonly flags: number;
 }
 
-/** The bytes of a frame, or of what was read of one. */
-export interface Frame {
+/** Reads or writes the sections of a frame one after the other, the header being apart. */
+export interface Sections {
   readonly view: DataView<ArrayBuffer>;
   readonly rows: number;
-  /** Where the rows begin in the view's buffer: a multiple of eight. */
-  readonly at: number;
+  readonly flags: number;
+  /** The next `count` numbers, as a view into the frame. Throws `internal` where they would go past its end. */
+  f64(count: number): Float64Array<ArrayBuffer>;
+  u32(count: number): Uint32Array<ArrayBuffer>;
+  i32(count: number): Int32Array<ArrayBuffer>;
+  /** Padded to eight bytes. */
+  u8(count: number): Uint8Array<ArrayBuffer>;
+  /** What was read is damaged: an error that says why. */
+  damaged(reason: string): ComityError;
 }
+
+const VERSION = 2;
+
+/** Version 1 had no flags, and zero in their place. */
+const VERSION_WITHOUT_FLAGS = 1;
 
 const CRC_AT = 4;
 const CRC_FROM = 8;
 const ROWS_AT = 8;
+const FLAGS_AT = 12;
 
-/** Makes a frame of this many rows that `fill` writes. */
-export function writeFrame(kind: Framed, rows: number, fill: (frame: Frame) => void): Uint8Array {
-  const bytes = new Uint8Array(kind.headerBytes + rows * kind.rowBytes);
+/** Makes a frame whose sections take `sectionBytes` and are written by `fill`. */
+export function writeFrame(
+  kind: Framed,
+  rows: number,
+  flags: number,
+  sectionBytes: number,
+  fill: (sections: Sections) => void,
+): Uint8Array {
+  const bytes = new Uint8Array(kind.headerBytes + sectionBytes);
   const view = new DataView(bytes.buffer);
-  view.setUint8(0, kind.version);
+  view.setUint8(0, VERSION);
   view.setUint32(ROWS_AT, rows, true);
-  fill({ view, rows, at: kind.headerBytes });
+  view.setUint32(FLAGS_AT, flags, true);
+  fill(sectionsOf(kind, view, rows, flags));
   view.setUint32(CRC_AT, crc32(bytes.subarray(CRC_FROM)), true);
   return bytes;
 }
 
-/** Checks a frame; it is a view into `bytes` where their alignment allows. Throws `internal` when it is damaged. */
-export function readFrame(kind: Framed, bytes: Uint8Array): Frame {
-  const damaged = (reason: string): ComityError => new ComityError('internal', `a ${kind.name} is damaged: ${reason}`);
-  if (bytes.length < kind.headerBytes) throw damaged(`${bytes.length} bytes are too few for its header`);
+/**
+ * Checks a frame and hands its sections to `read`, which must take all of them. They are views into `bytes` where their
+ * alignment allows. Throws `internal` when the frame is damaged.
+ */
+export function readFrame<T>(kind: Framed, bytes: Uint8Array, read: (sections: Sections) => T): T {
+  if (bytes.length < kind.headerBytes) throw damagedFrame(kind, `${bytes.length} bytes are too few for its header`);
   const aligned = (bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)) as Uint8Array<ArrayBuffer>;
   const view = new DataView(aligned.buffer, aligned.byteOffset, aligned.length);
   const version = view.getUint8(0);
-  if (version !== kind.version) throw damaged(`version ${version} is unknown`);
-  const rows = view.getUint32(ROWS_AT, true);
-  if (aligned.length !== kind.headerBytes + rows * kind.rowBytes)
-    throw damaged(`${aligned.length} bytes do not hold ${rows} rows`);
-  if (view.getUint32(CRC_AT, true) !== crc32(aligned.subarray(CRC_FROM))) throw damaged('its checksum does not match');
-  return { view, rows, at: aligned.byteOffset + kind.headerBytes };
+  const flags = view.getUint32(FLAGS_AT, true);
+  if (version !== VERSION && version !== VERSION_WITHOUT_FLAGS) {
+    throw damagedFrame(kind, `version ${version} is unknown`);
+  }
+  if (view.getUint32(CRC_AT, true) !== crc32(aligned.subarray(CRC_FROM))) {
+    throw damagedFrame(kind, 'its checksum does not match');
+  }
+  if ((flags & ~(version === VERSION ? kind.flags : 0)) !== 0) throw damagedFrame(kind, `flags ${flags} are unknown`);
+  const sections = sectionsOf(kind, view, view.getUint32(ROWS_AT, true), flags);
+  const result = read(sections);
+  if (sections.left() !== 0) throw damagedFrame(kind, `${sections.left()} bytes are too many`);
+  return result;
+}
+
+function sectionsOf(
+  kind: Framed,
+  view: DataView<ArrayBuffer>,
+  rows: number,
+  flags: number,
+): Sections & { left(): number } {
+  const { buffer, byteOffset } = view;
+  let at = kind.headerBytes;
+
+  function take(bytes: number): number {
+    const start = at;
+    if (!(bytes <= view.byteLength - start)) throw damagedFrame(kind, `${view.byteLength} bytes do not hold its rows`);
+    at += bytes;
+    return byteOffset + start;
+  }
+
+  return {
+    view,
+    rows,
+    flags,
+    f64: (count) => new Float64Array(buffer, take(count * 8), count),
+    u32: (count) => new Uint32Array(buffer, take(count * 4), count),
+    i32: (count) => new Int32Array(buffer, take(count * 4), count),
+    u8: (count) => new Uint8Array(buffer, take(padded(count)), count),
+    damaged: (reason) => damagedFrame(kind, reason),
+    left: () => view.byteLength - at,
+  };
+}
+
+/** `bytes` rounded up to a multiple of eight. */
+export function padded(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
+}
+
+function damagedFrame(kind: Framed, reason: string): ComityError {
+  return new ComityError('internal', `a ${kind.name} is damaged: ${reason}`);
 }

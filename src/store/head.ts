@@ -1,169 +1,177 @@
-import { firstAfter, isStaleAt } from '../model/series.ts';
+import { longer } from './growth.ts';
+import type { TailExtra } from './tail-extra.ts';
 
 /**
- * One series in memory: where its sealed chunks lie and, as columns, its tail, which is every sample not in a sealed
- * chunk. The last sample is always in the tail, because an addition at the same time replaces it.
+ * What is known of every series in memory, in columns by the series' reference (its place in the index): a row of a batch
+ * touches few lines of memory, which is what an append costs. The columns are replaced when they grow.
  *
- * `cells` holds both columns in one allocation: times in its first half, values in its second, `count` of each in use.
+ * A series' samples lie in sealed chunks (in the database), then in its tail, then among the pending rows, which have not
+ * been moved into tails yet. Its last sample is never in a sealed chunk, because an addition at the same time replaces it.
  */
-export interface HeadSeries {
-  readonly id: number;
+export interface Head {
+  size: number;
+  /** Row ids in the database, ascending. */
+  ids: Uint32Array;
+  /** The time of the last sample; minus infinity when there is none. */
+  lastTimes: Float64Array;
+  /** The last float that is no staleness marker, to which additions are made; zero at first, and behind a histogram. */
+  bases: Float64Array;
+  flags: Uint8Array;
+  /** The number of the batch that wrote the last sample or repeated it; tells repetitions within a batch. */
+  stamps: Uint32Array;
+  /** The newest pending row; `NO_ROW` when there is none. */
+  newest: Int32Array;
+  /** Samples in the tail. */
+  counts: Uint32Array;
+  /** Times in the first half and values in the second, `counts` of each in use. */
+  readonly cells: Float64Array<ArrayBuffer>[];
+  /** What only some tails have; those with the flag `EXTRA`. */
+  readonly extras: Map<number, TailExtra>;
   /** Stored chunks in order of time: three numbers each, see `chunkCount`. */
-  chunks: number[];
-  cells: Float64Array;
-  count: number;
-  /** The last value that is no staleness marker: what an addition adds to. Zero at first. */
-  base: number;
-  /** Whether the tail holds samples that are in no stored chunk yet. */
-  dirty: boolean;
-  /** This series' place in the batch that is being planned; -1 outside of planning. */
-  slot: number;
+  readonly chunks: number[][];
+  /** The series whose tails hold samples, or wait for pending ones, that are in no stored chunk: those with `DIRTY`. */
+  dirty: number[];
+  /** About what a checkpoint of the dirty series writes. */
+  dirtyBytes: number;
+  /** Samples of all series. */
+  samples: number;
 }
+
+export const DIRTY = 1;
+/** The last sample is a staleness marker. */
+export const ENDS_STALE = 2;
+/** The last sample that is no staleness marker is a native histogram. */
+export const BASE_IS_HISTOGRAM = 4;
+/** The tail waits in the database, to be loaded before anything is appended. */
+export const COLD = 8;
+export const EXTRA = 16;
+
+export const NO_ROW = -1;
 
 /** The chunk id that stands for the series' stored tail while it is not loaded. Row ids of chunks start at 1. */
 export const TAIL_CHUNK = 0;
 
+/** Bytes of a float sample in a tail, in memory and stored. */
+export const SAMPLE_BYTES = 16;
+
 const NO_CELLS = new Float64Array(0);
-const FIRST_CAPACITY = 8;
+const NO_CHUNKS: number[] = [];
 const REF_NUMBERS = 3;
+const FIRST_CAPACITY = 64;
 
-export function headSeries(id: number): HeadSeries {
-  return { id, chunks: [], cells: NO_CELLS, count: 0, base: 0, dirty: false, slot: -1 };
+export function emptyHead(): Head {
+  return {
+    size: 0,
+    ids: new Uint32Array(0),
+    lastTimes: new Float64Array(0),
+    bases: new Float64Array(0),
+    flags: new Uint8Array(0),
+    stamps: new Uint32Array(0),
+    newest: new Int32Array(0),
+    counts: new Uint32Array(0),
+    cells: [],
+    extras: new Map(),
+    chunks: [],
+    dirty: [],
+    dirtyBytes: 0,
+    samples: 0,
+  };
 }
 
-export function addChunk(series: HeadSeries, chunkId: number, startMs: number, endMs: number): void {
-  series.chunks.push(chunkId, startMs, endMs);
+/** Adds a series without samples and returns its reference. */
+export function addSeries(head: Head, id: number): number {
+  const ref = head.size++;
+  if (ref === head.ids.length) grow(head, Math.max(FIRST_CAPACITY, ref * 2));
+  head.ids[ref] = id;
+  head.lastTimes[ref] = Number.NEGATIVE_INFINITY;
+  head.bases[ref] = 0;
+  head.flags[ref] = 0;
+  head.stamps[ref] = 0;
+  head.newest[ref] = NO_ROW;
+  head.counts[ref] = 0;
+  head.cells.push(NO_CELLS);
+  head.chunks.push(NO_CHUNKS);
+  return ref;
 }
 
-export function dropChunk(series: HeadSeries, chunkId: number): void {
-  for (let at = 0; at < chunkCount(series); at++) {
-    if (chunkIdAt(series, at) === chunkId) {
-      series.chunks.splice(at * REF_NUMBERS, REF_NUMBERS);
+/** Forgets the newest series, of which nothing was stored, down to `size`. */
+export function truncateHead(head: Head, size: number): void {
+  head.size = size;
+  head.cells.length = size;
+  head.chunks.length = size;
+}
+
+/** The reference of the series with a row id; undefined when there is none. */
+export function refOfId(head: Head, id: number): number | undefined {
+  // Without damage the ids are 1, 2, 3, ….
+  if (id <= head.size && head.ids[id - 1] === id) return id - 1;
+  let low = 0;
+  let high = head.size;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (head.ids[middle]! < id) low = middle + 1;
+    else high = middle;
+  }
+  return low < head.size && head.ids[low] === id ? low : undefined;
+}
+
+export function addChunk(head: Head, ref: number, chunkId: number, startMs: number, endMs: number): void {
+  if (head.chunks[ref] === NO_CHUNKS) head.chunks[ref] = [];
+  head.chunks[ref]!.push(chunkId, startMs, endMs);
+}
+
+export function dropChunk(head: Head, ref: number, chunkId: number): void {
+  for (let at = 0; at < chunkCount(head, ref); at++) {
+    if (chunkIdAt(head, ref, at) === chunkId) {
+      head.chunks[ref]!.splice(at * REF_NUMBERS, REF_NUMBERS);
       return;
     }
   }
 }
 
-export function chunkCount(series: HeadSeries): number {
-  return series.chunks.length / REF_NUMBERS;
+export function chunkCount(head: Head, ref: number): number {
+  return head.chunks[ref]!.length / REF_NUMBERS;
 }
 
-export function chunkIdAt(series: HeadSeries, at: number): number {
-  return series.chunks[at * REF_NUMBERS]!;
+export function chunkIdAt(head: Head, ref: number, at: number): number {
+  return head.chunks[ref]![at * REF_NUMBERS]!;
 }
 
-export function chunkStartAt(series: HeadSeries, at: number): number {
-  return series.chunks[at * REF_NUMBERS + 1]!;
+export function chunkStartAt(head: Head, ref: number, at: number): number {
+  return head.chunks[ref]![at * REF_NUMBERS + 1]!;
 }
 
-function chunkEndAt(series: HeadSeries, at: number): number {
-  return series.chunks[at * REF_NUMBERS + 2]!;
+export function chunkEndAt(head: Head, ref: number, at: number): number {
+  return head.chunks[ref]![at * REF_NUMBERS + 2]!;
 }
 
 /** The first chunk that ends at or after `fromMs`; `chunkCount` when there is none. */
-export function firstChunkFrom(series: HeadSeries, fromMs: number): number {
+export function firstChunkFrom(head: Head, ref: number, fromMs: number): number {
   let low = 0;
-  let high = chunkCount(series);
+  let high = chunkCount(head, ref);
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (chunkEndAt(series, middle) >= fromMs) high = middle;
+    if (chunkEndAt(head, ref, middle) >= fromMs) high = middle;
     else low = middle + 1;
   }
   return low;
 }
 
-/** Whether the tail waits in the database, to be loaded before anything is appended. */
-export function tailIsCold(series: HeadSeries): boolean {
-  const chunks = chunkCount(series);
-  return chunks > 0 && chunkIdAt(series, chunks - 1) === TAIL_CHUNK;
+/** Whether the series may have a sample in chunks or tail in [fromMs, toMs]; exact but for holes between samples. */
+export function mayOverlap(head: Head, ref: number, fromMs: number, toMs: number): boolean {
+  const at = firstChunkFrom(head, ref, fromMs);
+  if (at < chunkCount(head, ref) && chunkStartAt(head, ref, at) <= toMs) return true;
+  const count = head.counts[ref]!;
+  const cells = head.cells[ref]!;
+  return count > 0 && cells[0]! <= toMs && cells[count - 1]! >= fromMs;
 }
 
-/** The time of the last sample; minus infinity when there is none. */
-export function lastTime(series: HeadSeries): number {
-  if (series.count > 0) return series.cells[series.count - 1]!;
-  const chunks = chunkCount(series);
-  return chunks > 0 ? chunkEndAt(series, chunks - 1) : Number.NEGATIVE_INFINITY;
-}
-
-/** Whether the series may have a sample in [fromMs, toMs]; exact but for holes inside a chunk or between tail samples. */
-export function mayOverlap(series: HeadSeries, fromMs: number, toMs: number): boolean {
-  const at = firstChunkFrom(series, fromMs);
-  if (at < chunkCount(series) && chunkStartAt(series, at) <= toMs) return true;
-  return series.count > 0 && series.cells[0]! <= toMs && series.cells[series.count - 1]! >= fromMs;
-}
-
-export function tailTimes(series: HeadSeries): Float64Array {
-  return series.cells.subarray(0, series.count);
-}
-
-export function tailValues(series: HeadSeries): Float64Array {
-  const half = series.cells.length / 2;
-  return series.cells.subarray(half, half + series.count);
-}
-
-/** Replaces the tail by copies of these columns. Views that were handed out earlier stay as they are. */
-export function setTail(series: HeadSeries, times: Float64Array, values: Float64Array): void {
-  const capacity = capacityFor(times.length);
-  const cells = new Float64Array(capacity * 2);
-  cells.set(times, 0);
-  cells.set(values, capacity);
-  series.cells = cells;
-  series.count = times.length;
-}
-
-/**
- * Puts sample `row` of the columns behind the tail, or in the place of the tail's last sample when the times are equal.
- * Returns the samples that were added: 1 or 0. A time before the last one is left out: it is stored already.
- */
-export function putSample(series: HeadSeries, times: Float64Array, values: Float64Array, row: number): number {
-  const time = times[row]!;
-  const last = lastTime(series);
-  let at = series.count;
-  if (!(time > last)) {
-    if (time !== last || at === 0) return 0;
-    at--;
-  }
-  if (at * 2 === series.cells.length) setCapacity(series, capacityFor(at + 1));
-  const cells = series.cells;
-  const valueAt = cells.length / 2 + at;
-  cells[at] = time;
-  const value = values[row]!;
-  if (value === value) {
-    cells[valueAt] = value;
-    series.base = value;
-  } else {
-    // A NaN's payload may not survive a register, so its bytes are copied.
-    cells.set(values.subarray(row, row + 1), valueAt);
-    if (!isStaleAt(values, row)) series.base = value;
-  }
-  const added = at + 1 - series.count;
-  series.count = at + 1;
-  return added;
-}
-
-/** Drops the first `samples` of the tail. Views that were handed out earlier stay as they are. */
-export function dropFromTail(series: HeadSeries, samples: number): void {
-  setTail(series, tailTimes(series).subarray(samples), tailValues(series).subarray(samples));
-}
-
-/** The part of ascending `times` in [fromMs, toMs] as a pair of indexes, the second one exclusive. */
-export function rangeWithin(times: Float64Array, fromMs: number, toMs: number): [number, number] {
-  const end = times.length > 0 && times[times.length - 1]! <= toMs ? times.length : firstAfter(times, toMs);
-  if (times.length === 0 || times[0]! >= fromMs) return [0, end];
-  const before = firstAfter(times, fromMs);
-  const start = before > 0 && times[before - 1] === fromMs ? before - 1 : before;
-  return [Math.min(start, end), end];
-}
-
-function setCapacity(series: HeadSeries, capacity: number): void {
-  const cells = new Float64Array(capacity * 2);
-  cells.set(tailTimes(series), 0);
-  cells.set(tailValues(series), capacity);
-  series.cells = cells;
-}
-
-function capacityFor(samples: number): number {
-  let capacity = FIRST_CAPACITY;
-  while (capacity < samples) capacity *= 2;
-  return capacity;
+function grow(head: Head, capacity: number): void {
+  head.ids = longer(head.ids, new Uint32Array(capacity));
+  head.lastTimes = longer(head.lastTimes, new Float64Array(capacity));
+  head.bases = longer(head.bases, new Float64Array(capacity));
+  head.flags = longer(head.flags, new Uint8Array(capacity));
+  head.stamps = longer(head.stamps, new Uint32Array(capacity));
+  head.newest = longer(head.newest, new Int32Array(capacity));
+  head.counts = longer(head.counts, new Uint32Array(capacity));
 }

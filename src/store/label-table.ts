@@ -6,6 +6,8 @@ export interface LabelTable {
   find(labels: Labels): number | undefined;
   /** Adds the label set `all[ref]`, which must not be in the table yet. */
   insert(ref: number): void;
+  /** Takes out the label set `all[ref]`, which must be in the table and there be the newest with its hash. */
+  remove(ref: number): void;
 }
 
 /**
@@ -38,10 +40,17 @@ export function labelTable(all: readonly Labels[], hash: (labels: Labels) => num
         buckets.set(key, new Map(bucket.map((one) => [labelsKey(all[one]!), one])));
       }
     },
+    remove(ref) {
+      const key = hash(all[ref]!);
+      const bucket = buckets.get(key);
+      if (bucket instanceof Map) bucket.delete(labelsKey(all[ref]!));
+      else if (Array.isArray(bucket)) bucket.pop();
+      else buckets.delete(key);
+    },
   };
 }
 
-function sameLabels(a: Labels, b: Labels): boolean {
+export function sameLabels(a: Labels, b: Labels): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;

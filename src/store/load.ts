@@ -1,89 +1,132 @@
+import { LIMITS } from '../base/limits.ts';
+import { histogramAt, isHistogramAt } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
-import type { ChunkReader } from './chunk-reader.ts';
-import { addChunk, headSeries, TAIL_CHUNK, type HeadSeries } from './head.ts';
-import type { SeriesIndex } from './series-index.ts';
+import { isStaleAt } from '../model/series.ts';
+import type { ExemplarRow } from './exemplars.ts';
+import { addChunk, addSeries, COLD, NO_ROW, refOfId, TAIL_CHUNK, type Head } from './head.ts';
+import { addRow, setFloat, setHistogram, setStale, settleMany, type Pending } from './pending.ts';
+import type { SeriesTable } from './series-table.ts';
+import { startAt } from './starts.ts';
 import type { RowKind, StoreDb } from './store-db.ts';
 import { decodeRecord, type RecordColumns } from './write-ahead.ts';
 
 /** Called with a row that cannot be read and is left out. */
 export type DamagedRow = (kind: RowKind, id: number, seriesId: number, error: unknown) => void;
 
-/** What was read at an open. */
-export interface Loaded {
-  /** In the order of the index's references. */
-  readonly head: HeadSeries[];
-  readonly byId: ReadonlyMap<number, HeadSeries>;
-  /** Greater than every series id that any row names, so that a new series never takes over a damaged one's samples. */
-  readonly nextId: number;
-}
+/** How far an open is in reading the write-ahead records back, in bytes. */
+export type ReplayProgress = (done: number, total: number) => void;
 
-/** Reads the series and where their chunks lie, without the chunks' bodies. */
-export function loadSeries(db: StoreDb, index: SeriesIndex, onDamaged: DamagedRow): Loaded {
-  const head: HeadSeries[] = [];
-  const byId = new Map<number, HeadSeries>();
+/**
+ * Reads the series and where their chunks lie, without the chunks' bodies. Leaves `nextId` greater than every series id
+ * that any of these rows names, so that a new series never takes over a damaged one's samples.
+ */
+export function loadSeries(db: StoreDb, table: SeriesTable, onDamaged: DamagedRow): void {
+  const { head, index } = table;
   const damaged: number[] = [];
-  let lastId = 0;
+  const seen = (id: number): number | undefined => {
+    table.nextId = Math.max(table.nextId, id + 1);
+    return refOfId(head, id);
+  };
   for (const [id, json] of db.series()) {
-    lastId = Math.max(lastId, id);
+    table.nextId = Math.max(table.nextId, id + 1);
     const labels = parseLabels(json);
     if (labels === undefined) {
       damaged.push(id);
       continue;
     }
-    const series = headSeries(id);
     index.insert(labels);
-    head.push(series);
-    byId.set(id, series);
+    addSeries(head, id);
   }
   for (const [chunkId, seriesId, startMs, endMs] of db.chunks()) {
-    lastId = Math.max(lastId, seriesId);
-    const series = byId.get(seriesId);
-    if (series !== undefined) addChunk(series, chunkId, startMs, endMs);
+    const ref = seen(seriesId);
+    if (ref === undefined) continue;
+    addChunk(head, ref, chunkId, startMs, endMs);
+    head.lastTimes[ref] = endMs;
   }
   for (const [seriesId, startMs, endMs] of db.tails()) {
-    lastId = Math.max(lastId, seriesId);
-    const series = byId.get(seriesId);
-    if (series !== undefined) addChunk(series, TAIL_CHUNK, startMs, endMs);
+    const ref = seen(seriesId);
+    if (ref === undefined) continue;
+    addChunk(head, ref, TAIL_CHUNK, startMs, endMs);
+    head.lastTimes[ref] = endMs;
+    head.flags[ref]! |= COLD;
   }
+  head.samples = db.samples();
   // The rows are moved once nothing is being read any more: SQLite allows no write beside an open cursor.
   for (const id of damaged)
     onDamaged('series', id, id, new Error('its label set is no JSON array of names and values'));
-  return { head, byId, nextId: lastId + 1 };
 }
 
+/** Reads the exemplars of the series that there are, in the order in which they came. */
+export function loadExemplars(db: StoreDb, head: Head, onDamaged: DamagedRow): ExemplarRow[] {
+  const rows: ExemplarRow[] = [];
+  for (const [id, { seriesId, timeMs, value, labels: json }] of db.annotations.exemplars(LIMITS.exemplars)) {
+    const ref = refOfId(head, seriesId);
+    const labels = parseLabels(json);
+    if (labels === undefined) onDamaged('exemplar', id, seriesId, new Error('its label set is no JSON array'));
+    else if (ref !== undefined) rows.push({ ref, timeMs, value, labels });
+  }
+  return rows;
+}
+
+/** An open says how far it is at least this often, in ms. */
+const PROGRESS_MS = 250;
+
 /**
- * Reads the write-ahead records in the order they were written and hands each sample to `put`, its series' tail loaded.
- * Returns the first series id that no record names, and the records' bytes.
+ * Reads the write-ahead records in the order they were written, and makes their samples pending. Returns the records'
+ * bytes, one number a record.
  */
 export function replayRecords(
   db: StoreDb,
-  loaded: Loaded,
-  reader: ChunkReader,
-  put: (series: HeadSeries, record: RecordColumns, row: number) => void,
+  table: SeriesTable,
+  pending: Pending,
   onDamaged: DamagedRow,
-): { nextId: number; recordSizes: readonly number[] } {
-  let nextId = loaded.nextId;
-  const recordSizes: number[] = [];
-  for (const id of db.recordIds()) {
-    const body = db.record(id);
+  onProgress: ReplayProgress,
+): readonly number[] {
+  const { head } = table;
+  const records = db.records();
+  const sizes: number[] = [];
+  const total = records.reduce((sum, [, bytes]) => sum + bytes, 0);
+  let done = 0;
+  let saidAt = performance.now();
+  onProgress(0, total);
+  for (const [id, bytes] of records) {
+    done += bytes;
     let record: RecordColumns;
     try {
-      record = decodeRecord(body);
+      record = decodeRecord(db.record(id));
     } catch (error) {
       onDamaged('record', id, 0, error);
       continue;
     }
-    recordSizes.push(body.length);
+    sizes.push(bytes);
     for (let row = 0; row < record.times.length; row++) {
       const seriesId = record.seriesIds[row]!;
-      nextId = Math.max(nextId, seriesId + 1);
-      const series = loaded.byId.get(seriesId);
-      if (series === undefined) continue;
-      reader.loadTail(series);
-      put(series, record, row);
+      table.nextId = Math.max(table.nextId, seriesId + 1);
+      const ref = refOfId(head, seriesId);
+      if (ref === undefined) continue;
+      table.loadTail(ref);
+      replayRow(head, pending, ref, record, row);
     }
+    settleMany(head, pending);
+    if (performance.now() - saidAt < PROGRESS_MS || done === total) continue;
+    saidAt = performance.now();
+    onProgress(done, total);
   }
-  return { nextId, recordSizes };
+  onProgress(total, total);
+  return sizes;
+}
+
+function replayRow(head: Head, pending: Pending, ref: number, record: RecordColumns, row: number): void {
+  const { times, values, starts, histograms } = record;
+  const timeMs = times[row]!;
+  const last = head.lastTimes[ref]!;
+  // What lies before the last sample is stored already, and so is what is at its time when that is in a sealed chunk.
+  const isLast = timeMs === last && (head.counts[ref]! > 0 || head.newest[ref] !== NO_ROW);
+  if (!(timeMs > last) && !isLast) return;
+  const at = addRow(head, pending, ref, timeMs, startAt(starts, row));
+  if (isHistogramAt(histograms, row)) setHistogram(head, pending, at, histogramAt(histograms, row));
+  else if (isStaleAt(values, row)) setStale(head, pending, at, values, row);
+  else setFloat(head, pending, at, values, row);
 }
 
 function parseLabels(json: string): Labels | undefined {

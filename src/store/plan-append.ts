@@ -1,20 +1,27 @@
-import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { ADD_ONCE, SET, type Appended, type Batch, type RejectReason } from '../model/batch.ts';
-import type { Labels } from '../model/labels.ts';
+import { ADD_ONCE, SET, type Batch, type Rejection, type RejectReason } from '../model/batch.ts';
+import { addHistograms, canAdd, limitBuckets, zeroHistogram } from '../model/histogram-add.ts';
+import {
+  histogramAt,
+  isHistogramAt,
+  RESET,
+  RESET_UNKNOWN,
+  sameHistogram,
+  type HistogramColumns,
+  type NativeHistogram,
+} from '../model/histogram.ts';
 import { isStaleAt } from '../model/series.ts';
-import { lastTime, tailValues, type HeadSeries } from './head.ts';
-import type { RecordColumns } from './write-ahead.ts';
+import { BASE_IS_HISTOGRAM, ENDS_STALE, NO_ROW } from './head.ts';
+import { addRow, lastHistogram, setFloat, setHistogram, setStale, type Pending } from './pending.ts';
+import { addNewSeries, newSeries, UNKNOWN_SERIES, type NewSeries, type SeriesTable } from './series-table.ts';
+import { UNKNOWN_START } from './starts.ts';
 
-/** What an append will do, worked out without changing anything. */
-export interface AppendPlan {
-  readonly appended: Appended;
-  /** The samples to store, absolute, in the order of the batch. */
-  readonly record: RecordColumns;
-  /** The series of the batch without repetition; some may get no sample. */
-  readonly series: readonly HeadSeries[];
-  /** The series of each sample of the record, as an index into `series`. */
-  readonly seriesOf: Uint32Array;
+/** What becomes of the points of a batch. */
+export interface PlannedPoints {
+  readonly stored: number;
+  readonly repeated: number;
+  readonly rejected: ReadonlyMap<RejectReason, Rejection>;
+  readonly histograms: number;
 }
 
 /** The sample that a series starts with when its first row is an addition lies this long before it, in ms. */
@@ -23,184 +30,244 @@ const ZERO_BEFORE_MS = 1;
 /** Earlier times are no times (JavaScript's Date starts here); they would break arithmetic on milliseconds. */
 const EARLIEST_MS = -8.64e15;
 
-/** No sample of this series in this plan yet: its last sample is in the head. */
-const IN_HEAD = -1;
-
-/** The slot of series past a limit. */
-const NO_SERIES = -1;
+/** What becomes of a row or point: stored, repeated, or rejected for a reason. */
+type Outcome = typeof STORED | typeof REPEATED | RejectReason;
+const STORED = 'stored';
+const REPEATED = 'repeated';
 
 /**
- * Applies the row rules of `Batch` to a batch:
- * - a row older than its series' last sample is rejected as `out_of_order`; one at the same time is a repetition when
+ * Applies the row rules of `Batch` to a batch that `checkBatch` has passed, and adds what is to be stored to the pending
+ * rows; the caller undoes that with `rollback` when the rows cannot be made durable. `refs` are those of `findSeries`; those
+ * of series that are added are written into it.
+ *
+ * - A row older than its series' last sample is rejected as `out_of_order`; one at the same time is a repetition when
  *   its bits are the same and a `duplicate_timestamp` otherwise; one beyond `nowMs + LIMITS.futureMs`, or whose time is
- *   no number, is `too_far_in_future`;
- * - additions become absolute values; one at the time of the last sample replaces it; a series whose first row is an
- *   addition starts with a zero one millisecond before it, so that rate() sees the first increment;
- * - a staleness marker is never added: it joins as SET. What comes after it adds to the last value before it;
- * - an `ADD_ONCE` row counts as a repetition only where that is known, which is at the time of the last sample that an
+ *   no number, is `too_far_in_future`.
+ * - Additions become absolute values; one at the time of the last sample replaces it; a series whose first row is an
+ *   addition starts with a zero one millisecond before it, so that rate() sees the first increment. They have no start
+ *   time: the counter kept here goes on whenever its sender's starts anew.
+ * - A staleness marker is never added: it joins as SET. What comes after it adds to the last value before it.
+ * - An addition to a series whose last value is of the other type, float or histogram, or is a histogram with the other
+ *   kind of buckets, starts anew from zero and never takes that sample's place.
+ * - An `ADD_ONCE` row counts as a repetition only where that is known, which is at the time of the last sample that an
  *   earlier append stored. An older one is `out_of_order`, another one at the same time a `duplicate_timestamp`: either
  *   may be an interval never seen. Of a batch that is sent again the older rows are therefore reported as rejected,
- *   which costs nothing: they are stored, and a sender does not send again what a partial success rejects;
- * - rows of a series that `resolve` does not give are rejected as `series_limit`.
- *
- * `resolve` finds the series of a label set, its tail loaded, or makes one, or gives undefined when there are too many;
- * equal label sets give the same series.
- * Throws `bad_data` when the batch's columns do not fit together.
+ *   which costs nothing: they are stored, and a sender does not send again what a partial success rejects.
+ * - A histogram that would get more than `LIMITS.bucketsPerHistogram` buckets by an addition goes to a coarser schema, and
+ *   is rejected as `bad_histogram` where there is none.
+ * - A new series past a limit is rejected, and with it every row of its point.
+ * - A point of several rows is rejected, for the first reason met, when any of its rows is; and stored when any is.
  */
-export function planAppend(
+export function planBatch(
+  table: SeriesTable,
+  pending: Pending,
   batch: Batch,
+  refs: Int32Array,
+  stamp: number,
   nowMs: number,
-  resolve: (labels: Labels) => HeadSeries | undefined,
-): AppendPlan {
-  checkShape(batch);
-  const touched: HeadSeries[] = [];
-  const slots = new Int32Array(batch.series.length);
-  try {
-    for (let i = 0; i < slots.length; i++) {
-      const series = resolve(batch.series[i]!);
-      if (series === undefined) {
-        slots[i] = NO_SERIES;
-        continue;
-      }
-      if (series.slot < 0) series.slot = touched.push(series) - 1;
-      slots[i] = series.slot;
-    }
-    return planRows(batch, nowMs, touched, slots);
-  } finally {
-    for (const series of touched) series.slot = -1;
-  }
-}
-
-function planRows(batch: Batch, nowMs: number, series: readonly HeadSeries[], slots: Int32Array): AppendPlan {
-  const rows = batch.times.length;
-  // Each row gives one sample, and a new series one more.
-  const seriesOf = new Uint32Array(rows + series.length);
-  const times = new Float64Array(rows + series.length);
-  const values = new Float64Array(rows + series.length);
-  const lastTimes = Float64Array.from(series, lastTime);
-  const bases = Float64Array.from(series, (one) => one.base);
-  const lastAt = new Int32Array(series.length).fill(IN_HEAD);
-  const hasRepeated = new Uint8Array(series.length);
-  const rejected = new Map<RejectReason, number>();
+): PlannedPoints {
+  const { series, seriesOf, times, values, modes, continues, startTimes } = batch;
+  const { head } = table;
+  const rows = times.length;
+  const histograms = ownCells(batch.histograms);
   const latestMs = nowMs + LIMITS.futureMs;
-  let samples = 0;
+  const rejected = new Map<RejectReason, Rejection>();
+  let added: NewSeries | undefined;
+  let stored = 0;
   let repeated = 0;
+  let histogramPoints = 0;
+  /** The row for which the point at hand is rejected, if it is. */
+  let firstRejected = 0;
 
-  function emit(slot: number, timeMs: number): number {
-    seriesOf[samples] = slot;
-    times[samples] = timeMs;
-    lastTimes[slot] = timeMs;
-    lastAt[slot] = samples;
-    return samples++;
+  let end = 0;
+  for (let row = 0; row < rows; row = end) {
+    end = row + 1;
+    while (continues !== undefined && end < rows && continues[end] === 1) end++;
+    const outcome = planPoint(row, end);
+    if (outcome === STORED) {
+      stored++;
+    } else if (outcome === REPEATED) {
+      repeated++;
+    } else {
+      const before = rejected.get(outcome);
+      rejected.set(outcome, { count: (before?.count ?? 0) + 1, firstRow: before?.firstRow ?? firstRejected });
+      continue;
+    }
+    if (isHistogramAt(histograms, row)) histogramPoints++;
+  }
+  return { stored, repeated, rejected, histograms: histogramPoints };
+
+  function planPoint(from: number, to: number): Outcome {
+    const full = meetsLimit(from, to);
+    if (full !== undefined) return full;
+    if (to === from + 1) {
+      firstRejected = from;
+      return planRow(from);
+    }
+    let whole: Outcome = REPEATED;
+    for (let row = from; row < to; row++) {
+      const outcome = planRow(row);
+      if (whole !== STORED && whole !== REPEATED) continue;
+      if (outcome === STORED) {
+        whole = STORED;
+      } else if (outcome !== REPEATED) {
+        whole = outcome;
+        firstRejected = row;
+      }
+    }
+    return whole;
   }
 
-  function reject(reason: RejectReason): void {
-    rejected.set(reason, (rejected.get(reason) ?? 0) + 1);
+  /** Why the new series of a point cannot be added, if they cannot; rows that will not be stored need none. */
+  function meetsLimit(from: number, to: number): RejectReason | undefined {
+    let begun = false;
+    for (let row = from; row < to; row++) {
+      const at = seriesOf[row]!;
+      if (refs[at] !== UNKNOWN_SERIES || faultOfTime(times[row]!) !== undefined) continue;
+      added ??= newSeries(table);
+      if (!begun) added.beginPoint();
+      begun = true;
+      const reason = added.room(series[at]!.labels);
+      if (reason === undefined) continue;
+      firstRejected = row;
+      return reason;
+    }
+    return undefined;
   }
 
-  for (let row = 0; row < rows; row++) {
-    const slot = slots[batch.seriesOf[row]!]!;
-    if (slot === NO_SERIES) {
-      reject('series_limit');
-      continue;
-    }
-    const timeMs = batch.times[row]!;
-    const value = batch.values[row]!;
-    const last = lastTimes[slot]!;
-    if (!(timeMs <= latestMs)) {
-      reject('too_far_in_future');
-      continue;
-    }
-    if (timeMs < EARLIEST_MS) {
-      reject('out_of_order');
-      continue;
-    }
-    const stale = value !== value && isStaleAt(batch.values, row);
-    if (stale || batch.modes[row] === SET) {
-      if (timeMs < last) {
-        reject('out_of_order');
-      } else if (timeMs === last) {
-        if (sameBits(batch.values, row, lastColumn(slot), lastIndex(slot))) repeated++;
-        else reject('duplicate_timestamp');
-      } else {
-        const at = emit(slot, timeMs);
-        if (value === value) values[at] = value;
-        else values.set(batch.values.subarray(row, row + 1), at);
-        if (!stale) bases[slot] = value;
-      }
-      continue;
-    }
-    if (batch.modes[row] === ADD_ONCE && timeMs <= last) {
-      if (timeMs < last) {
-        reject('out_of_order');
-      } else if (lastAt[slot] !== IN_HEAD || hasRepeated[slot] === 1 || endsStale(series[slot]!)) {
-        reject('duplicate_timestamp');
-      } else {
-        hasRepeated[slot] = 1;
-        repeated++;
-      }
-      continue;
-    }
-    if (last === Number.NEGATIVE_INFINITY) values[emit(slot, timeMs - ZERO_BEFORE_MS)] = 0;
-    const sum = bases[slot]! + value;
-    const at = timeMs > last ? emit(slot, timeMs) : replaceLast(slot);
+  function faultOfTime(timeMs: number): RejectReason | undefined {
+    if (!(timeMs <= latestMs)) return 'too_far_in_future';
+    return timeMs < EARLIEST_MS ? 'out_of_order' : undefined;
+  }
+
+  function planRow(row: number): Outcome {
+    const timeMs = times[row]!;
+    const fault = faultOfTime(timeMs);
+    if (fault !== undefined) return fault;
+    if (isHistogramAt(histograms, row)) return planHistogram(row, timeMs, histogramAt(histograms, row));
+    const ref = refAt(row);
+    const value = values[row]!;
+    const stale = value !== value && isStaleAt(values, row);
+    if (!stale && modes[row] !== SET) return addFloat(row, ref, timeMs, value);
+    const last = head.lastTimes[ref]!;
+    if (timeMs < last) return 'out_of_order';
+    if (timeMs === last) return repeatsFloat(row, ref, stale) ? REPEATED : 'duplicate_timestamp';
+    const at = place(ref, timeMs, startOf(row));
+    if (stale) setStale(head, pending, at, values, row);
+    else setFloat(head, pending, at, values, row);
+    return STORED;
+  }
+
+  function planHistogram(row: number, timeMs: number, histogram: NativeHistogram): Outcome {
+    if (modes[row] !== SET) return addHistogram(row, timeMs, histogram);
+    const ref = refAt(row);
+    const last = head.lastTimes[ref]!;
+    if (timeMs < last) return 'out_of_order';
+    if (timeMs === last) return repeatsHistogram(ref, histogram) ? REPEATED : 'duplicate_timestamp';
+    setHistogram(head, pending, place(ref, timeMs, startOf(row)), histogram);
+    return STORED;
+  }
+
+  function addFloat(row: number, ref: number, timeMs: number, value: number): Outcome {
+    const anew = (head.flags[ref]! & BASE_IS_HISTOGRAM) !== 0;
+    const known = modes[row] === ADD_ONCE ? alreadyAdded(ref, timeMs, anew) : undefined;
+    if (known !== undefined) return known;
+    const base = anew ? 0 : head.bases[ref]!;
+    const zeroAt = zeroTime(ref, timeMs, anew);
+    if (zeroAt !== undefined) setFloat(head, pending, place(ref, zeroAt, UNKNOWN_START), ZERO, 0);
+    const sum = base + value;
     // Arithmetic may leave any sign and payload in a NaN, from one run to the next; the plain NaN has one pattern.
-    values[at] = sum === sum ? sum : Number.NaN;
-    bases[slot] = sum;
+    scratch[0] = sum === sum ? sum : Number.NaN;
+    setFloat(head, pending, place(ref, additionTime(ref, timeMs, anew), UNKNOWN_START), scratch, 0);
+    return STORED;
   }
 
-  /** The place of a sample that takes over the time of the series' last one. */
-  function replaceLast(slot: number): number {
-    const at = lastAt[slot]!;
-    if (at !== IN_HEAD) return at;
+  function addHistogram(row: number, timeMs: number, delta: NativeHistogram): Outcome {
+    const own = limitBuckets(delta, LIMITS.bucketsPerHistogram);
+    if (own === undefined) return 'bad_histogram';
+    const ref = refAt(row);
+    const before = (head.flags[ref]! & BASE_IS_HISTOGRAM) === 0 ? undefined : lastHistogram(head, pending, ref);
+    const base = before !== undefined && canAdd(before, own) ? before : undefined;
+    const anew = base === undefined && head.lastTimes[ref] !== Number.NEGATIVE_INFINITY;
+    const known = modes[row] === ADD_ONCE ? alreadyAdded(ref, timeMs, anew) : undefined;
+    if (known !== undefined) return known;
+    const sum = base === undefined ? own : limitBuckets(addHistograms(base, own), LIMITS.bucketsPerHistogram);
+    if (sum === undefined) return 'bad_histogram';
+    const zeroAt = zeroTime(ref, timeMs, anew);
+    const hint = anew ? RESET : RESET_UNKNOWN;
+    if (zeroAt !== undefined) {
+      setHistogram(head, pending, place(ref, zeroAt, UNKNOWN_START), { ...zeroHistogram(own), hint });
+    }
+    const at = place(ref, additionTime(ref, timeMs, anew), UNKNOWN_START);
+    setHistogram(head, pending, at, { ...sum, hint: zeroAt === undefined ? hint : RESET_UNKNOWN });
+    return STORED;
+  }
+
+  /** The series of a row, added where it is new; `meetsLimit` has found room for it. */
+  function refAt(row: number): number {
+    const at = seriesOf[row]!;
+    let ref = refs[at]!;
+    if (ref === UNKNOWN_SERIES) refs[at] = ref = addNewSeries(table, series[at]!);
+    return ref;
+  }
+
+  function place(ref: number, timeMs: number, startMs: number): number {
+    head.stamps[ref] = stamp;
+    return addRow(head, pending, ref, timeMs, startMs);
+  }
+
+  function startOf(row: number): number {
+    return startTimes === undefined ? UNKNOWN_START : startTimes[row]!;
+  }
+
+  function repeatsFloat(row: number, ref: number, stale: boolean): boolean {
+    const flags = head.flags[ref]!;
+    if (stale || (flags & ENDS_STALE) !== 0) return stale && (flags & ENDS_STALE) !== 0;
+    return (flags & BASE_IS_HISTOGRAM) === 0 && sameBits(values, row, head.bases, ref);
+  }
+
+  function repeatsHistogram(ref: number, histogram: NativeHistogram): boolean {
+    if ((head.flags[ref]! & (ENDS_STALE | BASE_IS_HISTOGRAM)) !== BASE_IS_HISTOGRAM) return false;
+    const last = lastHistogram(head, pending, ref);
+    return last !== undefined && sameHistogram(last, histogram);
+  }
+
+  /** The outcome of an `ADD_ONCE` row that is not later than the last sample; undefined for one that is. */
+  function alreadyAdded(ref: number, timeMs: number, anew: boolean): Outcome | undefined {
+    const last = head.lastTimes[ref]!;
+    if (timeMs > last) return undefined;
+    if (timeMs < last) return 'out_of_order';
+    // A marker, or a sample of another type, is no earlier sending of the addition.
+    if (head.stamps[ref] === stamp || anew || (head.flags[ref]! & ENDS_STALE) !== 0) return 'duplicate_timestamp';
+    head.stamps[ref] = stamp;
+    return REPEATED;
+  }
+
+  /** When the zero comes from which a series counts, if it needs one and there is room for it. */
+  function zeroTime(ref: number, timeMs: number, anew: boolean): number | undefined {
+    const last = head.lastTimes[ref]!;
+    const zeroAt = timeMs - ZERO_BEFORE_MS;
+    return last === Number.NEGATIVE_INFINITY || (anew && zeroAt > last) ? zeroAt : undefined;
+  }
+
+  /** The time of an addition: its own, but never before the last sample, whose place it takes where it may. */
+  function additionTime(ref: number, timeMs: number, anew: boolean): number {
+    const last = head.lastTimes[ref]!;
+    if (timeMs > last) return timeMs;
     // A damaged tail is gone and what remains is sealed: such an addition moves on by the smallest step.
-    return emit(slot, series[slot]!.count > 0 ? lastTimes[slot]! : lastTimes[slot]! + 1);
-  }
-
-  function lastColumn(slot: number): Float64Array {
-    return lastAt[slot] === IN_HEAD ? tailValues(series[slot]!) : values;
-  }
-
-  function lastIndex(slot: number): number {
-    return lastAt[slot] === IN_HEAD ? series[slot]!.count - 1 : lastAt[slot]!;
-  }
-
-  let rejectedRows = 0;
-  for (const count of rejected.values()) rejectedRows += count;
-  const used = seriesOf.subarray(0, samples);
-  return {
-    appended: { stored: rows - repeated - rejectedRows, repeated, rejected },
-    record: {
-      seriesIds: Uint32Array.from(used, (slot) => series[slot]!.id),
-      times: times.subarray(0, samples),
-      values: values.subarray(0, samples),
-    },
-    series,
-    seriesOf: used,
-  };
-}
-
-function checkShape(batch: Batch): void {
-  const rows = batch.times.length;
-  if (batch.values.length !== rows || batch.seriesOf.length !== rows || batch.modes.length !== rows) {
-    throw new ComityError('bad_data', `a batch's columns must have one length; times has ${rows}, another one differs`);
-  }
-  for (let row = 0; row < rows; row++) {
-    if (batch.seriesOf[row]! >= batch.series.length) {
-      throw new ComityError(
-        'bad_data',
-        `row ${row} of a batch names series ${batch.seriesOf[row]}, of ${batch.series.length}`,
-      );
-    }
-    if (batch.modes[row]! > ADD_ONCE) {
-      throw new ComityError('bad_data', `row ${row} of a batch has the unknown mode ${batch.modes[row]}`);
-    }
+    const replaces = !anew && (head.counts[ref]! > 0 || head.newest[ref] !== NO_ROW);
+    return replaces ? last : last + 1;
   }
 }
 
-/** Whether the last sample is a staleness marker, which no addition can repeat. */
-function endsStale(series: HeadSeries): boolean {
-  return series.count > 0 && isStaleAt(tailValues(series), series.count - 1);
+const ZERO = Float64Array.of(0);
+
+/** One value on its way into a column. */
+const scratch = new Float64Array(1);
+
+/** The columns with cells of their own: what is stored must not change when the sender uses its columns again. */
+function ownCells(columns: HistogramColumns | undefined): HistogramColumns | undefined {
+  return columns === undefined ? undefined : { ...columns, cells: columns.cells.slice() };
 }
 
 /** Whether two values have the same bits: zeros of different sign differ, and so do NaNs of different payload. */

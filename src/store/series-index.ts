@@ -1,6 +1,6 @@
-import { compareLabels, labelValue, type Labels } from '../model/labels.ts';
+import { compareLabels, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
-import { labelTable } from './label-table.ts';
+import { labelTable, sameLabels } from './label-table.ts';
 import { matchSeries, type LabelPostings } from './match-series.ts';
 
 /** The label sets of a store by dense reference: the first set has reference 0, the next 1 and so on. */
@@ -8,9 +8,20 @@ export interface SeriesIndex {
   readonly size: number;
   /** The reference of a label set, or undefined. */
   find(labels: Labels): number | undefined;
-  /** Adds a label set that is not in the index yet, strings it shares with others kept once; returns its reference. */
+  /** Whether `labels` are those of a reference, which need not be one. No string is looked at in those taken over. */
+  isAt(ref: number, labels: Labels): boolean;
+  /** Adds a label set that is not in the index yet, takes it over and returns its reference. */
   insert(labels: Labels): number;
+  /**
+   * Makes the index hold this very array, which is equal to the one at `ref`, unless it is frozen. Its strings are replaced
+   * by the equal ones that other label sets hold already, so that each is kept once.
+   */
+  takeOver(ref: number, labels: Labels): void;
+  /** Takes out the newest label sets, down to `size`; nobody may have read the index since they came. */
+  truncate(size: number): void;
   labels(ref: number): Labels;
+  /** How many label sets have this metric name. */
+  metricSize(metric: string): number;
   /** References of the label sets that satisfy all matchers, in the order of `compareLabels`. Throws `bad_data`. */
   match(matchers: readonly Matcher[]): readonly number[];
 }
@@ -30,20 +41,46 @@ export function seriesIndex(): SeriesIndex {
       return all.length;
     },
     find: (labels) => table.find(labels),
+    isAt(ref, labels) {
+      const known = all[ref];
+      return known === labels || (known !== undefined && sameLabels(known, labels));
+    },
     insert(labels) {
       const ref = all.length;
       const kept: string[] = [];
-      for (let i = 0; i < labels.length; i += 2) kept.push(...post(labels[i]!, labels[i + 1]!, ref));
+      for (let i = 0; i < labels.length; i += 2) post(labels[i]!, labels[i + 1]!, ref, kept);
       all.push(kept);
       table.insert(ref);
+      takeOver(ref, labels);
       return ref;
     },
+    takeOver,
+    truncate(size) {
+      for (let ref = all.length - 1; ref >= size; ref--) {
+        const labels = all[ref]!;
+        table.remove(ref);
+        for (let i = 0; i < labels.length; i += 2) unpost(labels[i]!, labels[i + 1]!);
+        all.pop();
+      }
+    },
     labels: (ref) => all[ref]!,
+    metricSize(metric) {
+      const refs = postings.get(METRIC_NAME)?.get(metric);
+      return refs === undefined ? 0 : typeof refs === 'number' ? 1 : refs.length;
+    },
     match: (matchers) => order.sort(matchSeries(postings, all, matchers)),
   };
 
-  /** Notes that a series has this label; returns the strings of the series that had it first, to be shared. */
-  function post(name: string, value: string, ref: number): [string, string] {
+  function takeOver(ref: number, labels: Labels): void {
+    if (Object.isFrozen(labels)) return;
+    const kept = all[ref]!;
+    const own = labels as string[];
+    for (let i = 0; i < kept.length; i++) own[i] = kept[i]!;
+    all[ref] = own;
+  }
+
+  /** Notes that a series has this label; adds the strings of the series that had it first to `kept`. */
+  function post(name: string, value: string, ref: number, kept: string[]): void {
     let values = postings.get(name);
     if (values === undefined) {
       values = new Map();
@@ -54,12 +91,25 @@ export function seriesIndex(): SeriesIndex {
     const refs = values.get(value);
     if (refs === undefined) {
       values.set(value, ref);
-      return [keptName, value];
+      kept.push(keptName, value);
+      return;
     }
     const first = typeof refs === 'number' ? refs : refs[0]!;
     if (typeof refs === 'number') values.set(value, [refs, ref]);
     else refs.push(ref);
-    return [keptName, labelValue(all[first]!, name)];
+    kept.push(keptName, labelValue(all[first]!, name));
+  }
+
+  /** Takes the newest series with this label out of the postings. */
+  function unpost(name: string, value: string): void {
+    const values = postings.get(name)!;
+    const refs = values.get(value)!;
+    if (typeof refs === 'number') values.delete(value);
+    else if (refs.length === 1) values.delete(value);
+    else refs.pop();
+    if (values.size > 0) return;
+    postings.delete(name);
+    names.delete(name);
   }
 }
 

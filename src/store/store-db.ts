@@ -1,8 +1,10 @@
+import { LIMITS } from '../base/limits.ts';
 import { databaseBytes, openDatabase, type Durability } from '../base/sqlite.ts';
+import { ANNOTATION_SCHEMA, annotationTables, type Annotations, type AnnotationTables } from './annotations-db.ts';
 import { TAIL_CHUNK } from './head.ts';
 
 /** What `quarantine` holds: rows that could not be read, kept for people to look at. */
-export type RowKind = 'series' | 'record' | 'chunk';
+export type RowKind = 'series' | 'record' | 'chunk' | 'exemplar';
 
 /** The store's tables. Every write is one transaction; a method that throws has changed nothing. */
 export interface StoreDb {
@@ -14,12 +16,16 @@ export interface StoreDb {
   tails(): Iterable<[number, number, number]>;
   /** Samples in sealed chunks and stored tails of the series that there are. */
   samples(): number;
-  recordIds(): readonly number[];
+  /** `[id, bytes]` of the write-ahead records in the order in which they were written. */
+  records(): readonly [number, number][];
   record(id: number): Uint8Array;
   /** The bytes of a sealed chunk, or of the series' stored tail for `TAIL_CHUNK`. */
   chunk(id: number, seriesId: number): Uint8Array | undefined;
-  append(newSeries: readonly SeriesRow[], record: Uint8Array): void;
-  /** Runs `write` and removes every write-ahead record. */
+  readonly annotations: Pick<AnnotationTables, 'exemplars' | 'deliveries' | 'metadata'>;
+  append(newSeries: readonly SeriesRow[], record: Uint8Array | undefined, annotations: Annotations): void;
+  /** The id of the newest write-ahead record; zero when there is none. */
+  lastRecord(): number;
+  /** Runs `write`. */
   checkpoint(write: (writer: ChunkWriter) => void): void;
   /** Moves a row into the quarantine; returns how many samples of chunks are lost with it. */
   quarantine(kind: RowKind, id: number, seriesId: number, reason: string, nowMs: number): number;
@@ -48,6 +54,8 @@ export interface ChunkWriter {
   seal(chunk: ChunkRow): number;
   /** Writes or replaces the series' tail. */
   tail(chunk: ChunkRow): void;
+  /** Removes the write-ahead records up to an id, and all but the latest exemplars and deliveries. */
+  finish(lastRecord: number): void;
 }
 
 /**
@@ -80,15 +88,18 @@ const SCHEMA_1 = `
   ) STRICT;
 `;
 
+const MIGRATIONS = [SCHEMA_1, ANNOTATION_SCHEMA];
+
 export function openStoreDb(path: string, durability: Durability): StoreDb {
   const db = openDatabase(path, {
     durability,
     kind: 'CmSt',
-    migrations: [SCHEMA_1],
+    migrations: MIGRATIONS,
     exclusive: true,
     pageBytes: PAGE_BYTES,
     logBytes: LOG_BYTES,
   });
+  const annotations = annotationTables(db);
   const insertSeries = db.prepare('INSERT INTO series (id, labels) VALUES (?, ?)');
   const insertRecord = db.prepare('INSERT INTO record (body) VALUES (?)');
   const insertChunk = db.prepare(
@@ -105,22 +116,28 @@ export function openStoreDb(path: string, durability: Durability): StoreDb {
     record: db.prepare(quarantineSql('record', 'body', 'id')),
     chunk: db.prepare(quarantineSql('chunk', 'body', 'id')),
     tail: db.prepare(quarantineSql('tail', 'body', 'series_id')),
+    exemplar: db.prepare(quarantineSql('exemplar', 'labels', 'id')),
   };
   const remove = {
     series: db.prepare('DELETE FROM series WHERE id = ?'),
     record: db.prepare('DELETE FROM record WHERE id = ?'),
     chunk: db.prepare('DELETE FROM chunk WHERE id = ?'),
     tail: db.prepare('DELETE FROM tail WHERE series_id = ?'),
+    exemplar: db.prepare('DELETE FROM exemplar WHERE id = ?'),
   };
   const samplesOf = {
     chunk: db.prepare('SELECT samples FROM chunk WHERE id = ?').pluck(),
     tail: db.prepare('SELECT samples FROM tail WHERE series_id = ?').pluck(),
   };
-  const removeRecords = db.prepare('DELETE FROM record');
+  const removeRecords = db.prepare('DELETE FROM record WHERE id <= ?');
 
   const writer: ChunkWriter = {
     seal: (row) => Number(insertChunk.run(row.seriesId, row.startMs, row.endMs, row.samples, row.body).lastInsertRowid),
     tail: (row) => void replaceTail.run(row.seriesId, row.startMs, row.endMs, row.samples, row.body),
+    finish(lastRecord) {
+      removeRecords.run(lastRecord);
+      annotations.prune(LIMITS.exemplars, LIMITS.deliveries);
+    },
   };
 
   return {
@@ -133,17 +150,17 @@ export function openStoreDb(path: string, durability: Durability): StoreDb {
     samples: () =>
       number(`SELECT total(samples) FROM (SELECT series_id, samples FROM chunk UNION ALL SELECT series_id, samples FROM tail)
         WHERE series_id IN (SELECT id FROM series)`),
-    recordIds: () => db.prepare<[], number>('SELECT id FROM record ORDER BY id').pluck().all(),
+    records: () => db.prepare<[], [number, number]>('SELECT id, length(body) FROM record ORDER BY id').raw().all(),
     record: (id) => readRecord.get(id) as Uint8Array,
     chunk: (id, seriesId) => (id === TAIL_CHUNK ? readTail.get(seriesId) : readChunk.get(id)) as Uint8Array | undefined,
-    append: db.transaction((newSeries: readonly SeriesRow[], record: Uint8Array) => {
+    annotations,
+    append: db.transaction((newSeries: readonly SeriesRow[], record: Uint8Array | undefined, beside: Annotations) => {
       for (const row of newSeries) insertSeries.run(row.id, row.labels);
-      insertRecord.run(record);
+      if (record !== undefined) insertRecord.run(record);
+      annotations.insert(beside);
     }),
-    checkpoint: db.transaction((write: (writer: ChunkWriter) => void) => {
-      write(writer);
-      removeRecords.run();
-    }),
+    lastRecord: () => number('SELECT max(id) FROM record'),
+    checkpoint: db.transaction((write: (writer: ChunkWriter) => void) => write(writer)),
     quarantine: db.transaction((kind: RowKind, id: number, seriesId: number, reason: string, nowMs: number) => {
       const isTail = kind === 'chunk' && id === TAIL_CHUNK;
       const table = isTail ? 'tail' : kind;

@@ -1,32 +1,51 @@
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Durability } from '../base/sqlite.ts';
-import type { Appended, Batch } from '../model/batch.ts';
-import { labelsKey, type Labels } from '../model/labels.ts';
+import type { Appended, Batch, Metadata } from '../model/batch.ts';
+import type { Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
 import type { SeriesColumns } from '../model/series.ts';
 import type { Source } from '../model/source.ts';
-import { checkpointSeries, tailBytes } from './checkpoint.ts';
+import { appendBatches, type AppendState } from './append.ts';
+import { checkpoints } from './checkpoint.ts';
 import { chunkReader } from './chunk-reader.ts';
-import { headSeries, mayOverlap, putSample, type HeadSeries } from './head.ts';
-import { loadSeries, replayRecords } from './load.ts';
-import { planAppend } from './plan-append.ts';
+import { deliveryList } from './deliveries.ts';
+import { exemplarRing, type SeriesExemplar } from './exemplars.ts';
+import { emptyHead, mayOverlap } from './head.ts';
+import { loadExemplars, loadSeries, replayRecords } from './load.ts';
+import { metadataTable } from './metadata.ts';
+import { noPending, settle } from './pending.ts';
 import { seriesIndex } from './series-index.ts';
+import type { SeriesTable } from './series-table.ts';
 import { openStoreDb, type RowKind } from './store-db.ts';
-import { encodeRecord, type RecordColumns } from './write-ahead.ts';
 
 /** The raw samples of one agent (or of one of its shards), durable in one SQLite file. All calls are synchronous. */
 export interface Store extends Source {
   /**
-   * Stores what the batch's row rules admit (see `planAppend`) and says what happened to each row. When it returns the
-   * samples survive the end of the process; when it throws nothing was stored. Throws `bad_data` for columns that do not
-   * fit together and `unavailable` when the database cannot be written.
+   * Stores what the batch's row rules admit (see `planBatch`) and says what happened to its points. When it returns, what
+   * was stored survives as the durability says; when it throws nothing was stored. Throws `bad_data` for columns that do
+   * not fit together and `unavailable` when the database cannot be written.
    */
   append(batch: Batch): Appended;
+  /** As `append`, one batch after the other, in one commit: all of them are stored or none. */
+  appendAll(batches: readonly Batch[]): readonly Appended[];
+  /**
+   * The series that satisfy all matchers and have exemplars with times in [fromMs, toMs], in the order of
+   * `compareLabels`, each with these in order of time. Throws `bad_data` for a regular expression that is not RE2.
+   */
+  exemplars(matchers: readonly Matcher[], fromMs: number, toMs: number): Iterable<SeriesExemplars>;
+  /** What is known of the metric families. */
+  metadata(): Iterable<Metadata>;
   stats(): StoreStats;
   /** Moves the samples of the write-ahead records into chunks. `append` does so by itself when enough has gathered. */
   checkpoint(): void;
   /** Closes the database. What is in write-ahead records is read again at the next open. */
   close(): void;
+}
+
+export interface SeriesExemplars {
+  readonly labels: Labels;
+  readonly exemplars: readonly SeriesExemplar[];
 }
 
 export interface StoreStats {
@@ -44,6 +63,13 @@ export interface StoreProblem {
   readonly message: string;
 }
 
+/** How far an open is: `done` of `total` bytes of write-ahead records are read back. */
+export interface StoreProgress {
+  readonly kind: 'replay';
+  readonly done: number;
+  readonly total: number;
+}
+
 export interface StoreOptions {
   /** The database file; its folder must exist. `:memory:` keeps nothing. */
   readonly path: string;
@@ -52,74 +78,89 @@ export interface StoreOptions {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   readonly onProblem?: (problem: StoreProblem) => void;
+  /** Told at the beginning and the end of an open, and four times a second in between. */
+  readonly onProgress?: (progress: StoreProgress) => void;
   /** Bytes of decoded chunks kept in memory. */
   readonly cacheBytes?: number;
+  /** Bytes of write-ahead records that make a checkpoint due; 8 MB when left out. */
+  readonly checkpointBytes?: number;
   /** Series that the store takes; `LIMITS.seriesPerDomain` when left out. */
   readonly seriesLimit?: number;
+  /** Series of one metric name; `LIMITS.seriesPerMetric` when left out. */
+  readonly metricSeriesLimit?: number;
 }
-
-/**
- * A checkpoint is due when the write-ahead records reach this many bytes, so that an open reads little back. A record
- * counts for at least `RECORD_BYTES_LEAST`, which makes 2,000 small ones as heavy.
- */
-const CHECKPOINT_BYTES = 8 * 1024 * 1024;
-const RECORD_BYTES_LEAST = 4 * 1024;
-
-/**
- * With many series, though, the records must also reach this part of what the checkpoint would write: each rewrites the
- * whole tail of every series it touches, and doing so for a handful of new samples would wear the disk out.
- */
-const RECORDS_PER_REWRITE = 0.25;
 
 /** An hour of 10,000 series at 15 s fits twice over; the half that was used last is always kept. */
 const CACHE_BYTES = 128 * 1024 * 1024;
+
+/**
+ * Records that no checkpoint could remove may reach this many bytes, which an open reads back in some seconds; then
+ * nothing is appended before one has succeeded.
+ */
+const RECORD_BYTES_MAX = 192 * 1024 * 1024;
 
 /**
  * Opens or creates a store. Damaged rows are put into quarantine and reported through `onProblem`; the rest serves.
  * Throws `bad_config`, and changes nothing, for a file that is no store, is newer than this program or is in use.
  */
 export function openStore(options: StoreOptions): Store {
-  const { path, now = Date.now, onProblem = () => {}, seriesLimit = LIMITS.seriesPerDomain } = options;
+  const { path, now = Date.now, onProblem = () => {}, onProgress = () => {} } = options;
   const db = openStoreDb(path, options.durability ?? 'process');
+  const head = emptyHead();
   const index = seriesIndex();
-  const reader = chunkReader(db, options.cacheBytes ?? CACHE_BYTES, (series, chunkId, error) =>
-    quarantine('chunk', chunkId, series.id, error),
+  const pending = noPending();
+  const reader = chunkReader(db, head, pending, options.cacheBytes ?? CACHE_BYTES, (ref, chunkId, error) =>
+    quarantine('chunk', chunkId, head.ids[ref]!, error),
   );
-  /** By the index's reference. */
-  let head: HeadSeries[] = [];
-  let dirty: HeadSeries[] = [];
-  let dirtyBytes = 0;
-  let recordBytes = 0;
-  let checkpointAtBytes = CHECKPOINT_BYTES;
-  let samples = 0;
-  let nextId = 1;
+  const table: SeriesTable = {
+    head,
+    index,
+    seriesLimit: options.seriesLimit ?? LIMITS.seriesPerDomain,
+    metricSeriesLimit: options.metricSeriesLimit ?? LIMITS.seriesPerMetric,
+    nextId: 1,
+    loadTail: reader.loadTail,
+  };
+  const checkpointing = checkpoints(db, head, pending, options.checkpointBytes);
+  const state = loadState();
   let open = true;
 
-  try {
-    load();
-  } catch (error) {
-    db.close();
-    throw new ComityError('bad_config', `cannot read the store at ${path}: ${messageOf(error)}`, { cause: error });
-  }
-
   return {
-    append,
+    append: (batch) => appendAll([batch])[0]!,
+    appendAll,
     select(matchers, fromMs, toMs) {
       checkOpen();
       return columnsOf(index.match(matchers), fromMs, toMs);
     },
     series(matchers, fromMs, toMs) {
       checkOpen();
-      const refs = index.match(matchers).filter((ref) => mayOverlap(head[ref]!, fromMs, toMs));
+      const refs = index.match(matchers).filter((ref) => {
+        settle(head, pending, ref);
+        return mayOverlap(head, ref, fromMs, toMs);
+      });
       return refs.map((ref) => index.labels(ref));
+    },
+    exemplars(matchers, fromMs, toMs) {
+      checkOpen();
+      const refs = index.match(matchers);
+      const within = state.exemplars.within(fromMs, toMs);
+      const found: SeriesExemplars[] = [];
+      for (const ref of refs) {
+        const exemplars = within.get(ref);
+        if (exemplars !== undefined) found.push({ labels: index.labels(ref), exemplars });
+      }
+      return found;
+    },
+    metadata() {
+      checkOpen();
+      return state.metadata.all();
     },
     stats() {
       checkOpen();
-      return { series: index.size, samples, bytes: db.bytes(), quarantined: db.quarantined() };
+      return { series: index.size, samples: head.samples, bytes: db.bytes(), quarantined: db.quarantined() };
     },
     checkpoint() {
       checkOpen();
-      checkpoint();
+      runCheckpoint();
     },
     close() {
       open = false;
@@ -127,97 +168,54 @@ export function openStore(options: StoreOptions): Store {
     },
   };
 
-  function load(): void {
-    const loaded = loadSeries(db, index, quarantine);
-    head = loaded.head;
-    samples = db.samples();
-    const replayed = replayRecords(db, loaded, reader, put, quarantine);
-    nextId = replayed.nextId;
-    for (const bytes of replayed.recordSizes) recordBytes += Math.max(bytes, RECORD_BYTES_LEAST);
-  }
-
-  function append(batch: Batch): Appended {
-    checkOpen();
-    const newcomers: Newcomers = { byKey: new Map(), labels: new Map() };
-    const plan = planAppend(batch, now(), (labels) => resolve(labels, newcomers));
-    if (plan.seriesOf.length === 0) return plan.appended;
-    const added = withSamples(plan.series, plan.seriesOf).filter((series) => newcomers.labels.has(series));
-    const record = encodeRecord(plan.record);
+  function loadState(): AppendState {
     try {
-      db.append(
-        added.map((series) => ({ id: series.id, labels: JSON.stringify(newcomers.labels.get(series)) })),
-        record,
-      );
+      loadSeries(db, table, quarantine);
+      const progress = (done: number, total: number): void => onProgress({ kind: 'replay', done, total });
+      const sizes = replayRecords(db, table, pending, quarantine, progress);
+      for (const bytes of sizes) checkpointing.stored(bytes);
+      return {
+        db,
+        table,
+        pending,
+        exemplars: exemplarRing(loadExemplars(db, head, quarantine)),
+        metadata: metadataTable(db.annotations.metadata()),
+        deliveries: deliveryList(db.annotations.deliveries(LIMITS.deliveries)),
+        batches: 0,
+      };
     } catch (error) {
-      throw new ComityError('unavailable', `the store cannot write to ${path}: ${messageOf(error)}`, { cause: error });
+      db.close();
+      throw new ComityError('bad_config', `cannot read the store at ${path}: ${messageOf(error)}`, { cause: error });
     }
-    // The samples are durable: from here on nothing may fail.
-    for (const series of added) {
-      index.insert(newcomers.labels.get(series)!);
-      head.push(series);
-      nextId = Math.max(nextId, series.id + 1);
-    }
-    for (let row = 0; row < plan.seriesOf.length; row++) put(plan.series[plan.seriesOf[row]!]!, plan.record, row);
-    recordBytes += Math.max(record.length, RECORD_BYTES_LEAST);
-    if (recordBytes >= Math.max(checkpointAtBytes, dirtyBytes * RECORDS_PER_REWRITE)) tryCheckpoint();
-    return plan.appended;
   }
 
-  /**
-   * The series of a label set with its tail loaded; a new one is not in the index before the append is durable. Undefined
-   * for a new one past a limit: those that are stored go on being fed.
-   */
-  function resolve(labels: Labels, newcomers: Newcomers): HeadSeries | undefined {
-    const ref = index.find(labels);
-    if (ref !== undefined) {
-      const series = head[ref]!;
-      reader.loadTail(series);
-      return series;
-    }
-    const key = labelsKey(labels);
-    let series = newcomers.byKey.get(key);
-    if (series === undefined) {
-      const added = newcomers.labels.size;
-      if (added >= LIMITS.newSeriesPerRequest || index.size + added >= seriesLimit) return undefined;
-      series = headSeries(nextId + added);
-      newcomers.byKey.set(key, series);
-      newcomers.labels.set(series, labels);
-    }
-    return series;
+  function appendAll(batches: readonly Batch[]): readonly Appended[] {
+    checkOpen();
+    if (checkpointing.recordBytes > RECORD_BYTES_MAX) runCheckpoint();
+    const { appended, bytes } = appendBatches(state, batches, now());
+    if (bytes > 0) checkpointing.stored(bytes);
+    tryCheckpoint();
+    return appended;
   }
 
-  function put(series: HeadSeries, record: RecordColumns, row: number): void {
-    if (!series.dirty) {
-      series.dirty = true;
-      dirty.push(series);
-      dirtyBytes += tailBytes(series.count);
+  function runCheckpoint(): void {
+    try {
+      checkpointing.run();
+    } catch (error) {
+      const message = `the store at ${path} cannot move what it has gathered into chunks: ${messageOf(error)}`;
+      throw new ComityError('unavailable', message, { cause: error });
     }
-    const added = putSample(series, record.times, record.values, row);
-    samples += added;
-    dirtyBytes += tailBytes(added);
   }
 
   function* columnsOf(refs: readonly number[], fromMs: number, toMs: number): Iterable<SeriesColumns> {
-    for (const ref of refs) {
-      const { times, values } = reader.read(head[ref]!, fromMs, toMs);
-      yield { labels: index.labels(ref), times, values };
-    }
-  }
-
-  function checkpoint(): void {
-    checkpointSeries(db, dirty);
-    dirty = [];
-    dirtyBytes = 0;
-    recordBytes = 0;
-    checkpointAtBytes = CHECKPOINT_BYTES;
+    for (const ref of refs) yield { labels: index.labels(ref), ...reader.read(ref, fromMs, toMs) };
   }
 
   /** A checkpoint that fails loses nothing, so the append that set it off has still succeeded. */
   function tryCheckpoint(): void {
     try {
-      checkpoint();
+      checkpointing.step();
     } catch (error) {
-      checkpointAtBytes = recordBytes + CHECKPOINT_BYTES;
       onProblem({
         kind: 'checkpoint',
         message: `write-ahead records stay, the next try is later: ${messageOf(error)}`,
@@ -228,7 +226,7 @@ export function openStore(options: StoreOptions): Store {
   function quarantine(kind: RowKind, id: number, seriesId: number, error: unknown): void {
     const reason = messageOf(error);
     try {
-      samples -= db.quarantine(kind, id, seriesId, reason, now());
+      head.samples -= db.quarantine(kind, id, seriesId, reason, now());
       onProblem({ kind, message: `${kind} ${id} was put into quarantine: ${reason}` });
     } catch (failure) {
       onProblem({
@@ -241,19 +239,6 @@ export function openStore(options: StoreOptions): Store {
   function checkOpen(): void {
     if (!open) throw new ComityError('unavailable', `the store at ${path} is closed`);
   }
-}
-
-/** The series that a batch would add. */
-interface Newcomers {
-  readonly byKey: Map<string, HeadSeries>;
-  readonly labels: Map<HeadSeries, Labels>;
-}
-
-/** The series that at least one sample belongs to, in the order of `series`. */
-function withSamples(series: readonly HeadSeries[], seriesOf: Uint32Array): HeadSeries[] {
-  const used = new Uint8Array(series.length);
-  for (const slot of seriesOf) used[slot] = 1;
-  return series.filter((_, slot) => used[slot] === 1);
 }
 
 function messageOf(error: unknown): string {

@@ -1,24 +1,38 @@
+import type { Admission } from '../model/admission.ts';
 import { valueText } from '../wire/otlp/any-value.ts';
-import { SPAN_KINDS, type Span } from '../wire/otlp/messages.ts';
+import { SPAN_KINDS, type KeyValue } from '../wire/otlp/messages.ts';
+
+/** The attributes that a span's name is made of. */
+export const NAMING_KEYS: readonly string[] = [
+  'http.request.method',
+  'http.method',
+  'http.route',
+  'rpc.service',
+  'rpc.method',
+];
 
 /**
  * The name that a span's metrics carry, built from attributes that are templates by convention; the span's own name may
  * hold a user's id, an address or a query. `GET /orders/{id}` for HTTP, the method alone where there is no route,
  * `OrderService/Place` for RPC, and else the kind: `server`, `client`, …
- * (https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
+ * (https://opentelemetry.io/docs/specs/semconv/http/http-spans/). An attribute that may not be stored is as if absent.
  */
-export function spanName(span: Span): string {
-  const method = attribute(span, 'http.request.method') || attribute(span, 'http.method');
+export function spanName(attributes: readonly KeyValue[], kind: number, admission: Admission): string {
+  const attribute = (key: string): string => {
+    const text = valueText(attributes.find((candidate) => candidate.key === key)?.value);
+    return text === '' ? '' : (admission.attribute(key, text) ?? '');
+  };
+  const method = attribute('http.request.method') || attribute('http.method');
   if (method !== '') {
     const verb = HTTP_METHODS.has(method) ? method : 'HTTP';
-    const route = withoutQuery(attribute(span, 'http.route'));
+    const route = withoutQuery(attribute('http.route'));
     return route === '' ? verb : `${verb} ${route}`;
   }
-  const service = attribute(span, 'rpc.service');
-  const call = attribute(span, 'rpc.method');
+  const service = attribute('rpc.service');
+  const call = attribute('rpc.method');
   if (service !== '' && call !== '') return `${service}/${call}`;
-  const kind = SPAN_KINDS[span.kind] ?? SPAN_KINDS[0];
-  return kind.slice('SPAN_KIND_'.length).toLowerCase();
+  const word = SPAN_KINDS[kind] ?? SPAN_KINDS[0];
+  return word.slice('SPAN_KIND_'.length).toLowerCase();
 }
 
 /** The methods that the conventions know; a client can send any word as its method. */
@@ -34,11 +48,6 @@ const HTTP_METHODS: ReadonlySet<string> = new Set([
   'QUERY',
   'TRACE',
 ]);
-
-function attribute(span: Span, key: string): string {
-  const found = span.attributes.find((candidate) => candidate.key === key);
-  return valueText(found?.value);
-}
 
 /** A route has no query; where an instrumentation reports the target instead, at least that part is cut off. */
 function withoutQuery(route: string): string {

@@ -4,8 +4,8 @@ import { isStaleAt, type SeriesColumns } from '../../src/model/series.ts';
 import { INTERVAL_MS, START_MS, makeDataset, type Dataset } from './dataset.ts';
 import { generateCase } from './generator.ts';
 import { DOMAINS } from './metrics.ts';
-import { applyEdit } from './mutants.ts';
-import { randomFrom } from './random.ts';
+import { applyEdit } from '../plant-edits.ts';
+import { randomFrom } from '../random.ts';
 
 const SEEDS = [1, 2, 3];
 
@@ -120,6 +120,6 @@ describe('applyEdit', () => {
     ['no', 'return a;'],
     ['two', 'a + b; a + b'],
   ])('refuses a source that holds it %s times', ([, source]) => {
-    expect(() => applyEdit('m', source!, edit)).toThrow(/mutant m no longer applies: src\/a\.ts/);
+    expect(() => applyEdit('m', source!, edit)).toThrow(/fault m no longer applies: src\/a\.ts/);
   });
 });

@@ -1,7 +1,7 @@
 import { labelsOf } from '../../src/model/labels.ts';
 import { setStaleAt, type SeriesColumns } from '../../src/model/series.ts';
 import { DOMAINS, LABEL_VALUES, TIDE_DOMAIN } from './metrics.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 import { schedule, type Schedule } from './schedule.ts';
 
 /** The series of every domain, each with its `domain` label, over [startMs, endMs]. */

@@ -4,7 +4,7 @@ import { INTERVAL_MS, SPAN_MS, START_MS } from './dataset.ts';
 import { ambiguous, joined, setOperation } from './joins.ts';
 import { anyMetric, openMetric, perSeries, select, windowMs } from './leaves.ts';
 import { METRICS } from './metrics.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 import { aggregate, call, match, number, oneToOne, range } from './tree.ts';
 
 /** When a query is evaluated: at one time, or at the steps of a range. Milliseconds. */

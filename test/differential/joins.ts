@@ -2,7 +2,7 @@ import type { Expr } from '../../src/promql/ast.ts';
 import { aggregated, perSeriesPlain } from './aggregations.ts';
 import { compared, openMetric, perSeries, windowMs, type Vector } from './leaves.ts';
 import { METRICS, type Metric } from './metrics.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 import { aggregate, call, manyToMany, match, oneToOne, range, selector } from './tree.ts';
 
 /** Labels that many metrics share, so that two aggregations can meet on them. */

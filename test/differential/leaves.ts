@@ -2,7 +2,7 @@ import type { AtModifier, Expr, VectorSelector } from '../../src/promql/ast.ts';
 import type { Matcher, MatchOp } from '../../src/model/matcher.ts';
 import { INTERVAL_MS, SPAN_MS, START_MS } from './dataset.ts';
 import { LABEL_VALUES, METRICS, type Metric } from './metrics.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 import { binary, call, match, negate, number, oneToOne, range, selector } from './tree.ts';
 
 /** A generated vector and what a node above it needs to know to make sense of it. */

@@ -1,9 +1,10 @@
-import { plantMutant } from './mutants.ts';
+import { plantEdits } from '../plant-edits.ts';
+import { MUTANTS } from './mutants.ts';
 import { readOptions } from './options.ts';
 
 const options = readOptions(process.argv.slice(2));
 try {
-  const planted = options.mutant === undefined ? undefined : plantMutant(options.mutant);
+  const planted = options.mutant === undefined ? undefined : plantEdits(options.mutant, MUTANTS[options.mutant].edits);
   // Loaded only now: a mutant can change nothing but modules that are loaded after it was planted.
   const { runDifferential } = await import('./run.ts');
   const { report, summarize } = await import('./report.ts');

@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { wholeNumber } from '../command-line.ts';
 import { MUTANT_NAMES, MUTANTS, type MutantName } from './mutants.ts';
 
 export interface Options {
@@ -18,9 +19,9 @@ export function readOptions(argv: readonly string[]): Options {
     .description(
       'Asks a federation of three domains and one real Prometheus that holds all their series the same random queries.',
     )
-    .option('--seed <number>', 'seed of the data and of the queries', whole, 7)
-    .option('--cases <number>', 'how many queries to ask', whole, 300)
-    .option('--only <case>', 'ask one case of the seed alone', whole)
+    .option('--seed <number>', 'seed of the data and of the queries', wholeNumber, 7)
+    .option('--cases <number>', 'how many queries to ask', wholeNumber, 300)
+    .option('--only <case>', 'ask one case of the seed alone', wholeNumber)
     .addOption(new Option('--mutant <name>', 'plant a fault first and see it found').choices(MUTANT_NAMES))
     .option('--json', 'print the summary as JSON', false)
     .option('--verbose', 'print every query and its verdict on stderr', false)
@@ -38,10 +39,4 @@ export function readOptions(argv: readonly string[]): Options {
     );
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   return command.parse(argv, { from: 'user' }).opts<Options>();
-}
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('not a whole number of at least 0');
-  return value;
 }

@@ -1,4 +1,5 @@
-import { SET, type Batch } from '../../src/model/batch.ts';
+import { batchBuilder } from '../../src/model/batch-builder.ts';
+import { SET, seriesHandle, type Batch } from '../../src/model/batch.ts';
 import type { SeriesColumns } from '../../src/model/series.ts';
 import type { Expr } from '../../src/promql/ast.ts';
 import { printExpr } from '../../src/promql/print.ts';
@@ -11,7 +12,7 @@ import type { Difference } from './compare.ts';
 import { makeDataset, type Dataset } from './dataset.ts';
 import { generateCase, type Case, type When } from './generator.ts';
 import { DOMAINS, policyFor } from './metrics.ts';
-import { randomFrom } from './random.ts';
+import { randomFrom } from '../random.ts';
 import type { Options } from './options.ts';
 import { shrinkCase } from './shrink.ts';
 import { judge, termLookup, type Verdict } from './verdict.ts';
@@ -149,7 +150,14 @@ function batchOf(series: readonly SeriesColumns[], fromMs: number, toMs: number)
     values.set(columns.values, row);
     row = end;
   }
-  return { series: series.map(({ labels }) => labels), seriesOf, times, values, modes: new Uint8Array(rows).fill(SET) };
+  return {
+    ...batchBuilder().build(),
+    series: series.map(({ labels }) => seriesHandle(labels)),
+    seriesOf,
+    times,
+    values,
+    modes: new Uint8Array(rows).fill(SET),
+  };
 }
 
 function describe(dataset: Dataset): string {

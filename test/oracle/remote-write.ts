@@ -39,6 +39,13 @@ export async function remoteWrite(
   }
 }
 
+/** All samples of the series as one request of remote-write 1.0, not compressed. */
+export function encodeWriteRequest(series: readonly SeriesColumns[]): Uint8Array {
+  const writer = new protobuf.Writer();
+  for (const one of series) encodeSeries(writer, one, 0, one.times.length);
+  return writer.finish();
+}
+
 /** The series as write requests in the order of time. */
 function* requests(series: readonly SeriesColumns[]): Generator<Uint8Array> {
   const next = series.map(() => 0);

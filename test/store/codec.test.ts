@@ -1,12 +1,22 @@
+import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
+import {
+  CUSTOM_BUCKETS,
+  histogramAt,
+  histogramBuilder,
+  isHistogramAt,
+  type HistogramColumns,
+  type NativeHistogram,
+} from '../../src/model/histogram.ts';
 import { decodeChunk, encodeChunk } from '../../src/store/chunk.ts';
 import { decodeRecord, encodeRecord } from '../../src/store/write-ahead.ts';
-import { STALE_BITS } from './samples.ts';
+import { printHistogram, seededRandom, STALE_BITS } from './samples.ts';
 
 const TIMES = Float64Array.of(-1, 0, 1.5, 1_700_000_000_000, 2 ** 53);
 const VALUES = new Float64Array(
   BigUint64Array.of(0n, 1n << 63n, STALE_BITS, 0xfff8000000000123n, 0x7ff0000000000000n).buffer,
 );
+const PLAIN = { starts: 0, histograms: undefined };
 const IDS = Uint32Array.of(1, 2, 3, 2 ** 32 - 1, 1);
 
 function bits(values: Float64Array): bigint[] {
@@ -20,9 +30,81 @@ function shifted(bytes: Uint8Array): Uint8Array {
   return moved.subarray(3);
 }
 
+function histogram(index: number, schema: number): NativeHistogram {
+  return {
+    layout: {
+      schema,
+      zeroThreshold: 0.25,
+      positive: Int32Array.of(index, index + 2, index + 3),
+      negative: schema === CUSTOM_BUCKETS ? new Int32Array(0) : Int32Array.of(-index),
+      bounds: schema === CUSTOM_BUCKETS ? Float64Array.of(-1, 0.5, 7) : new Float64Array(0),
+    },
+    hint: 3,
+    count: 7,
+    sum: -0,
+    zeroCount: 1,
+    positive: Float64Array.of(1, 2, 3.5),
+    negative: schema === CUSTOM_BUCKETS ? new Float64Array(0) : Float64Array.of(4),
+  };
+}
+
+/** Rows 1, 3 and 4 of five are histograms, of two layouts. */
+function someHistograms(): HistogramColumns {
+  const builder = histogramBuilder();
+  builder.set(1, histogram(1, 3));
+  builder.set(3, histogram(2, CUSTOM_BUCKETS));
+  builder.set(4, histogram(1, 3));
+  return builder.build(5)!;
+}
+
+function printedHistograms(columns: HistogramColumns | undefined): string[] {
+  return Array.from(TIMES, (_, i) => (isHistogramAt(columns, i) ? printHistogram(histogramAt(columns, i)) : 'float'));
+}
+
+const HISTOGRAMS = someHistograms();
+const WANT_HISTOGRAMS = printedHistograms(HISTOGRAMS);
+const STARTS = Float64Array.of(1, 0, 3, 4, 5);
+
 const CODECS = {
+  'chunk with every section': {
+    bytes: encodeChunk({
+      times: TIMES,
+      values: VALUES,
+      base: 7.25,
+      starts: STARTS,
+      histograms: HISTOGRAMS,
+      baseHistogram: histogram(9, 0),
+    }),
+    decode: (bytes: Uint8Array) => {
+      const { times, values, base, starts, histograms, baseHistogram } = decodeChunk(bytes);
+      const rest = [base, [...(starts as Float64Array)], printedHistograms(histograms), printHistogram(baseHistogram!)];
+      return { times: [...times], values: bits(values), rest };
+    },
+    want: {
+      times: [...TIMES],
+      values: bits(VALUES),
+      rest: [7.25, [...STARTS], WANT_HISTOGRAMS, printHistogram(histogram(9, 0))],
+    },
+  },
+  'chunk with a base and one start': {
+    bytes: encodeChunk({ ...PLAIN, times: TIMES, values: VALUES, base: 0, starts: 5, baseHistogram: histogram(9, 0) }),
+    decode: (bytes: Uint8Array) => {
+      const { times, values, starts, histograms, baseHistogram } = decodeChunk(bytes);
+      return { times: [...times], values: bits(values), rest: [starts, histograms, printHistogram(baseHistogram!)] };
+    },
+    want: { times: [...TIMES], values: bits(VALUES), rest: [5, undefined, printHistogram(histogram(9, 0))] },
+  },
+  'record with every section': {
+    bytes: encodeRecord({ seriesIds: IDS, times: TIMES, values: VALUES, starts: STARTS, histograms: HISTOGRAMS }),
+    decode: (bytes: Uint8Array) => {
+      const { times, values, seriesIds, starts, histograms } = decodeRecord(bytes);
+      const rest = [[...seriesIds], [...(starts as Float64Array)], printedHistograms(histograms)];
+      return { times: [...times], values: bits(values), rest };
+    },
+    want: { times: [...TIMES], values: bits(VALUES), rest: [[...IDS], [...STARTS], WANT_HISTOGRAMS] },
+  },
   chunk: {
-    bytes: encodeChunk({ times: TIMES, values: VALUES, base: 7.25 }),
+    bytes: encodeChunk({ ...PLAIN, times: TIMES, values: VALUES, base: 7.25, baseHistogram: undefined }),
     decode: (bytes: Uint8Array) => {
       const { times, values, base } = decodeChunk(bytes);
       return { times: [...times], values: bits(values), rest: base };
@@ -30,7 +112,7 @@ const CODECS = {
     want: { times: [...TIMES], values: bits(VALUES), rest: 7.25 },
   },
   record: {
-    bytes: encodeRecord({ seriesIds: IDS, times: TIMES, values: VALUES }),
+    bytes: encodeRecord({ ...PLAIN, seriesIds: IDS, times: TIMES, values: VALUES }),
     decode: (bytes: Uint8Array) => {
       const { times, values, seriesIds } = decodeRecord(bytes);
       return { times: [...times], values: bits(values), rest: [...seriesIds] };
@@ -60,18 +142,58 @@ for (const [name, { bytes, decode, want }] of Object.entries(CODECS)) {
   });
 }
 
+test('a frame whose checksum is right but whose parts do not fit is refused', () => {
+  for (const { bytes, decode } of Object.values(CODECS)) {
+    const random = seededRandom(1);
+    for (let round = 0; round < 20_000; round++) {
+      const changed = bytes.slice();
+      const view = new DataView(changed.buffer);
+      // Numbers of four bytes, where counts, rows and indexes are.
+      for (let edits = 0; edits < 1 + (round % 3); edits++) {
+        const at = 8 + Math.floor(random() * (bytes.length / 4 - 2)) * 4;
+        view.setUint32(at, random() < 0.5 ? Math.floor(random() * 8) : Math.floor(random() * 2 ** 32), true);
+      }
+      view.setUint32(4, crc32(changed.subarray(8)), true);
+      try {
+        decode(changed);
+      } catch (error) {
+        // A count that says less takes the base away, which `decode` prints.
+        if (!(error instanceof TypeError))
+          expect(error).toMatchObject({ code: 'internal', message: expect.stringMatching(/damaged/) });
+      }
+    }
+  }
+});
+
+test('bodies without flags, of version 1, are read', () => {
+  const { bytes, decode, want } = CODECS.record;
+  const old = bytes.slice();
+  old[0] = 1;
+  expect(decode(old)).toEqual(want);
+  const flagged = CODECS['record with every section'].bytes.slice();
+  flagged[0] = 1;
+  expect(() => decode(flagged)).toThrow(/damaged/);
+});
+
 test('the bytes are those of docs/formats.md', () => {
-  const chunk = encodeChunk({ times: Float64Array.of(1000), values: Float64Array.of(1), base: 1 });
+  const chunk = encodeChunk({
+    ...PLAIN,
+    times: Float64Array.of(1000),
+    values: Float64Array.of(1),
+    base: 1,
+    baseHistogram: undefined,
+  });
   expect(Buffer.from(chunk).toString('hex')).toBe(
-    `01000000${crcHex(chunk)}0100000000000000000000000000f03f0000000000408f40000000000000f03f`,
+    `02000000${crcHex(chunk)}0100000000000000000000000000f03f0000000000408f40000000000000f03f`,
   );
   const record = encodeRecord({
+    ...PLAIN,
     seriesIds: Uint32Array.of(7),
     times: Float64Array.of(1000),
     values: Float64Array.of(1),
   });
   expect(Buffer.from(record).toString('hex')).toBe(
-    `01000000${crcHex(record)}01000000000000000000000000408f40000000000000f03f07000000`,
+    `02000000${crcHex(record)}01000000000000000000000000408f40000000000000f03f07000000`,
   );
 });
 

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { openDatabase, type SqliteDatabase } from '../../src/base/sqlite.ts';
+import { openDatabase } from '../../src/base/sqlite.ts';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
 import { ADD } from '../../src/model/batch.ts';
 import { labelsOf } from '../../src/model/labels.ts';
 import { openStore, type Store, type StoreProblem } from '../../src/store/store.ts';
-import { printAll, readable, storePath } from './samples.ts';
+import { FLIP, printAll, readable, storePath, tamper } from './samples.ts';
 
 const NOW = 1_000_000;
 
@@ -25,15 +25,6 @@ function values(from: number, to: number): string {
   for (let time = from; time <= to; time++) out.push(`${time}:${time * 2}`);
   return out.join(' ');
 }
-
-/** Changes a closed store behind its back. */
-function tamper(path: string, change: (db: SqliteDatabase) => void): void {
-  const db = openDatabase(path, { durability: 'process', kind: 'CmSt', migrations: [''] });
-  change(db);
-  db.close();
-}
-
-const FLIP = `CAST(substr(body, 1, 40) || x'ff' || substr(body, 42) AS BLOB)`;
 
 test('a damaged record goes into quarantine and the rest serves', () => {
   for (const damage of [FLIP, `x''`, 'substr(body, 1, length(body) - 1)', `x'63' || substr(body, 2)`]) {
@@ -100,7 +91,10 @@ test('a series whose tail is damaged goes on behind its last chunk', () => {
   const batch = batchBuilder();
   batch.add(labelsOf({ __name__: 'm' }), 239, 5);
   batch.add(labelsOf({ __name__: 'm' }), 100, 3, ADD);
-  expect(again.append(batch.build())).toMatchObject({ stored: 1, rejected: new Map([['duplicate_timestamp', 1]]) });
+  expect(again.append(batch.build())).toMatchObject({
+    stored: 1,
+    rejected: new Map([['duplicate_timestamp', { count: 1, firstRow: 0 }]]),
+  });
   expect(problems.map(({ kind }) => kind)).toEqual(['chunk']);
   expect(again.stats().samples).toBe(241);
   const want = `${values(0, 239)} 240:${239 * 2 + 3}`;
@@ -196,6 +190,42 @@ test('a checkpoint that fails leaves the records and the answers as they are', (
   again.close();
 });
 
+test('a checkpoint that fails is tried again, but not at every append', () => {
+  const path = storePath();
+  open(path).close();
+  tamper(path, (db) => db.exec(`CREATE TRIGGER fail AFTER INSERT ON tail BEGIN SELECT RAISE(ABORT, 'injected'); END`));
+  const problems: StoreProblem[] = [];
+  const onProblem = (problem: StoreProblem): void => void problems.push(problem);
+  const store = openStore({ path, now: () => NOW, checkpointBytes: 40_960, onProblem });
+  for (let n = 0; n < 60; n++) append(store, 'm', n, n);
+  // Each small record weighs 4 KB: the first ten make a checkpoint due, then five more each time.
+  expect(problems.map(({ kind }) => kind)).toEqual(Array.from({ length: 11 }, () => 'checkpoint'));
+  expect(readable(store, 'm')).toBe(values(0, 59));
+  store.close();
+});
+
+test('a tail that is lost in the middle of a checkpoint is read back from the records', () => {
+  const path = storePath();
+  const store = open(path);
+  append(store, 'm', 0, 300);
+  store.close();
+  let body: unknown;
+  tamper(path, (db) => (body = db.prepare('SELECT body FROM record').pluck().get()));
+  const again = open(path);
+  again.checkpoint();
+  again.close();
+  tamper(path, (db) => {
+    db.prepare('INSERT INTO record (body) VALUES (?)').run(body);
+    db.exec(`UPDATE tail SET body = ${FLIP}`);
+  });
+  const problems: StoreProblem[] = [];
+  const third = open(path, problems);
+  expect(problems).toHaveLength(1);
+  expect(readable(third, 'm')).toBe(values(0, 300));
+  expect(third.stats().samples).toBe(301);
+  third.close();
+});
+
 /** Checks that opening is refused with a message and that no byte of the file changes. */
 function checkRefused(path: string, message: RegExp): void {
   const digest = () => createHash('sha256').update(readFileSync(path)).digest('hex');
@@ -262,4 +292,26 @@ test('append checkpoints by itself when many records have gathered', () => {
     expect(db.prepare('SELECT count(*) FROM record').pluck().get()).toBeLessThan(200);
     expect(db.prepare('SELECT count(*) FROM chunk').pluck().get()).toBe(8);
   });
+});
+
+test('a store of the first schema is read and brought up to date', () => {
+  const path = storePath();
+  const store = open(path);
+  append(store, 'm', 0, 300);
+  store.checkpoint();
+  append(store, 'm', 301, 310);
+  store.close();
+  tamper(path, (db) => {
+    db.exec('DROP TABLE exemplar; DROP TABLE metadata; DROP TABLE delivery');
+    for (const table of ['record', 'chunk', 'tail']) {
+      db.exec(`UPDATE ${table} SET body = CAST(x'01' || substr(body, 2) AS BLOB)`);
+    }
+    db.pragma('user_version = 1');
+  });
+  const problems: StoreProblem[] = [];
+  const again = open(path, problems);
+  append(again, 'm', 311, 311);
+  expect(readable(again, 'm')).toBe(values(0, 311));
+  expect(problems).toEqual([]);
+  again.close();
 });

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { histogramAt } from '../../src/model/histogram.ts';
 import { openStore } from '../../src/store/store.ts';
 import { seededRandom, storePath } from './samples.ts';
 
@@ -39,6 +40,7 @@ function checkStore(path: string, acknowledged: number): number {
   const problems: unknown[] = [];
   const store = openStore({ path, onProblem: (problem) => problems.push(problem) });
   const columns = [...store.select([], -Infinity, Infinity)];
+  const exemplars = [...store.exemplars([], 0, Infinity)].flatMap((one) => one.exemplars);
   store.close();
   expect(problems).toEqual([]);
 
@@ -57,6 +59,11 @@ function checkStore(path: string, acknowledged: number): number {
     expect([...gauge.times]).toEqual(times);
     expect([...gauge.values]).toEqual(numbers);
   }
+  const histogram = columns.find((one) => one.labels.includes('histogram'))!;
+  expect([...histogram.times]).toEqual([999, ...times]);
+  const histogramCounts = Array.from(histogram.times, (_, i) => histogramAt(histogram.histograms!, i).count);
+  expect(histogramCounts).toEqual([0, ...numbers]);
+  expect(exemplars.map(({ value }) => value)).toEqual(numbers);
   const newcomers = columns.filter((one) => one.labels.includes('newcomer'));
   expect(newcomers.map((one) => one.values[0]).sort((a, b) => a! - b!)).toEqual(numbers);
   return batches;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
-import { ADD, ADD_ONCE, SET, type Batch } from '../../src/model/batch.ts';
+import { ADD, ADD_ONCE, SET, seriesHandle, type Batch } from '../../src/model/batch.ts';
 import { labelsOf } from '../../src/model/labels.ts';
 import { isStaleAt } from '../../src/model/series.ts';
 import { LIMITS } from '../../src/base/limits.ts';
@@ -27,7 +27,7 @@ function check(batches: Row[][], want: string, outcome = ''): void {
     for (const rows of batches) {
       const appended = store.append(batchOf(rows));
       count('repeated', appended.repeated);
-      for (const [reason, rejected] of appended.rejected) count(reason, rejected);
+      for (const [reason, rejected] of appended.rejected) count(reason, rejected.count);
       if (!reopen) continue;
       store.checkpoint();
       store.close();
@@ -199,11 +199,11 @@ function manySeries(first: number, count: number, timeMs: number): Batch {
 
 test('series past the limits are rejected, those stored go on', () => {
   const store = openStore({ path: storePath(), now: () => NOW, seriesLimit: 3 });
-  expect(store.append(manySeries(0, 2, 10))).toEqual({ stored: 2, repeated: 0, rejected: new Map() });
-  expect(store.append(manySeries(0, 6, 20))).toEqual({
+  expect(store.append(manySeries(0, 2, 10))).toMatchObject({ stored: 2, repeated: 0, rejected: new Map() });
+  expect(store.append(manySeries(0, 6, 20))).toMatchObject({
     stored: 3,
     repeated: 0,
-    rejected: new Map([['series_limit', 3]]),
+    rejected: new Map([['series_limit', { count: 3, firstRow: 3 }]]),
   });
   expect(store.append(manySeries(0, 6, 30)).stored).toBe(3);
   expect(store.stats()).toMatchObject({ series: 3, samples: 8 });
@@ -214,9 +214,12 @@ test('one request adds no more series than its limit', () => {
   const store = openStore({ path: storePath(), now: () => NOW });
   const limit = LIMITS.newSeriesPerRequest;
   const batch = manySeries(0, limit + 7, 10);
-  expect(store.append(batch)).toMatchObject({ stored: limit, rejected: new Map([['series_limit', 7]]) });
+  expect(store.append(batch)).toMatchObject({
+    stored: limit,
+    rejected: new Map([['series_limit', { count: 7, firstRow: limit }]]),
+  });
   // The next request may add the rest, and what the first one added is known.
-  expect(store.append(batch)).toEqual({ stored: 7, repeated: limit, rejected: new Map() });
+  expect(store.append(batch)).toMatchObject({ stored: 7, repeated: limit, rejected: new Map() });
   expect(store.stats().series).toBe(limit + 7);
   store.close();
 });
@@ -259,7 +262,8 @@ test('equal label sets in one batch are one series', () => {
   const store = openStore({ path: storePath(), now: () => NOW });
   const labels = labelsOf({ __name__: 'm' });
   store.append({
-    series: [labels, [...labels]],
+    ...batchBuilder().build(),
+    series: [seriesHandle(labels), seriesHandle([...labels])],
     seriesOf: Uint32Array.of(0, 1),
     times: Float64Array.of(1, 2),
     values: Float64Array.of(1, 2),

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { openDatabase, type SqliteDatabase } from '../../src/base/sqlite.ts';
+import { histogramAt, isHistogramAt, type NativeHistogram } from '../../src/model/histogram.ts';
 import type { Matcher } from '../../src/model/matcher.ts';
 import type { SeriesColumns } from '../../src/model/series.ts';
 import type { Source } from '../../src/model/source.ts';
@@ -13,11 +15,32 @@ export function storePath(): string {
   return join(folder, 'store.db');
 }
 
-/** One series as text: labels, then each sample as time and the value's bits, so that NaNs and zeros differ as they do. */
-function printSeries(columns: SeriesColumns): string {
-  const bits = new BigUint64Array(columns.values.slice().buffer);
-  const samples = Array.from(columns.times, (time, i) => `${time}=${bits[i]!.toString(16)}`);
-  return `${columns.labels.join(',')}: ${samples.join(' ')}`;
+/**
+ * One series as text: labels, then each sample as time, what `printFloat` or `printHistogram` says, and its start if that
+ * is known.
+ */
+function printSeries({ labels, times, values, histograms, startTimes }: SeriesColumns): string {
+  const samples = Array.from(times, (time, i) => {
+    const sample = isHistogramAt(histograms, i) ? printHistogram(histogramAt(histograms, i)) : printFloat(values, i);
+    return printSample(time, sample, startTimes?.[i] ?? 0);
+  });
+  return `${labels.join(',')}: ${samples.join(' ')}`;
+}
+
+export function printSample(timeMs: number, sample: string, startMs: number): string {
+  return `${timeMs}=${sample}${startMs === 0 ? '' : `@${startMs}`}`;
+}
+
+/** The bits of a value, so that NaNs and zeros differ as they do. */
+export function printFloat(values: Float64Array, at: number): string {
+  return new BigUint64Array(values.slice(at, at + 1).buffer)[0]!.toString(16);
+}
+
+export function printHistogram({ layout, hint, count, sum, zeroCount, positive, negative }: NativeHistogram): string {
+  const side = (indexes: Int32Array, counts: Float64Array): string =>
+    Array.from(indexes, (index, i) => `${index}:${counts[i]}`).join(',');
+  const buckets = [side(layout.positive, positive), side(layout.negative, negative), layout.bounds.join(',')];
+  return `h${layout.schema}/${layout.zeroThreshold}/${hint}/${count}/${sum}/${zeroCount}[${buckets.join('|')}]`;
 }
 
 export function printSelect(source: Source, matchers: readonly Matcher[], fromMs: number, toMs: number): string[] {
@@ -34,6 +57,16 @@ export function readable(source: Source, metric: string): string {
   const found = [...source.select([{ name: '__name__', op: '=', value: metric }], -Infinity, Infinity)];
   return found.map((one) => Array.from(one.times, (time, i) => `${time}:${one.values[i]}`).join(' ')).join(' | ');
 }
+
+/** Changes a closed store behind its back. */
+export function tamper(path: string, change: (db: SqliteDatabase) => void): void {
+  const db = openDatabase(path, { durability: 'process', kind: 'CmSt', migrations: ['', ''] });
+  change(db);
+  db.close();
+}
+
+/** A body with one byte changed. */
+export const FLIP = `CAST(substr(body, 1, 40) || x'ff' || substr(body, 42) AS BLOB)`;
 
 export function bitsOf(value: number): bigint {
   return new BigUint64Array(Float64Array.of(value).buffer)[0]!;

@@ -17,6 +17,7 @@ export const FLOORS = [
   'border',
   'trust',
   'coverage',
+  'api',
   'slo',
   'agent',
   'hub',

@@ -1,18 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { ADD } from '../../src/model/batch.ts';
+import { ADD, type Batch } from '../../src/model/batch.ts';
 import { labelsRecord } from '../../src/model/labels.ts';
-import { LATENCY_BOUNDS_SECONDS, spanMetrics } from '../../src/trace/span-metrics.ts';
+import { ADMIT_ALL } from '../../src/model/admission.ts';
+import { LATENCY_BOUNDS_SECONDS } from '../../src/trace/span-groups.ts';
+import { spanMetrics } from '../../src/trace/span-metrics.ts';
 import { spanName } from '../../src/trace/span-name.ts';
 import { decodeTraceRequest } from '../../src/wire/otlp/decode.ts';
-import type { Translation } from '../../src/wire/otlp/translate.ts';
+import type { TranslateOptions, Translation } from '../../src/wire/otlp/translation.ts';
 import { type Json, span, text, traceProtobuf, traceRequest } from '../wire/otlp-requests.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const SERVICE = [text('service.name', 'checkout'), text('service.namespace', 'shop'), text('service.instance.id', 'i')];
 
-function translate(request: Json): Translation {
+const OPTIONS: TranslateOptions = { domain: 'eu', domainLabel: 'domain', admission: ADMIT_ALL };
+
+function translate(request: Json): Translation & { batch: Batch } {
   const decoded = decodeTraceRequest(traceProtobuf(request), 'protobuf');
-  return spanMetrics(decoded, { domain: 'eu', domainLabel: 'domain', nowMs: NOW_MS });
+  const translation = spanMetrics(decoded, OPTIONS, NOW_MS);
+  return { ...translation, batch: translation.build() };
 }
 
 describe('span names hold nothing personal', () => {
@@ -34,7 +39,7 @@ describe('span names hold nothing personal', () => {
   ])('%j of kind %i: %s', (attributes, kind, want) => {
     const request = traceRequest([], [span(kind, NOW_MS, 1, attributes)]);
     const decoded = decodeTraceRequest(traceProtobuf(request), 'protobuf').resourceSpans[0]?.scopeSpans[0]?.spans[0];
-    expect(decoded && spanName(decoded)).toBe(want);
+    expect(decoded && spanName(decoded.attributes, decoded.kind, ADMIT_ALL)).toBe(want);
   });
 });
 
@@ -54,7 +59,7 @@ test('spans of one request become one row a series, with cumulative buckets', ()
   expect(new Set(batch.times)).toEqual(new Set([NOW_MS]));
 
   const values = new Map<string, number>();
-  batch.series.forEach((labels, i) => {
+  batch.series.forEach(({ labels }, i) => {
     const { __name__: name, status_code: status, le = '', ...rest } = labelsRecord(labels);
     expect(rest).toEqual({
       domain: 'eu',

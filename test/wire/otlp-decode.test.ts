@@ -146,8 +146,8 @@ test.each([
 describe('malformed JSON names its place', () => {
   const at = 'resourceMetrics[0].scopeMetrics[0].metrics[0].gauge.dataPoints[0]';
   test.each<[body: unknown, want: string | RegExp]>([
-    ['', /^bad_data: malformed JSON: /],
-    ['{"resourceMetrics":[}', /^bad_data: malformed JSON: Unexpected token '}'/],
+    ['', /^bad_data: malformed JSON at line 1, column 1: /],
+    ['{"resourceMetrics":[}', /^bad_data: malformed JSON at line 1, column 21: Unexpected token '}'/],
     ['[]', 'bad_data: the body must be an object, not an array'],
     ['null', 'bad_data: the body must be an object, not null'],
     [{ resourceMetrics: {} }, 'bad_data: resourceMetrics must be an array, not object'],

@@ -1,11 +1,14 @@
 import { encodeMessage } from '../../src/wire/otlp/schema.ts';
-import type { Random } from '../differential/random.ts';
+import type { Random } from '../random.ts';
 
 /** A message in the shape of OTLP/JSON. */
 export type Json = Record<string, unknown>;
 
 export function metricsProtobuf(request: Json): Uint8Array {
-  return encodeMessage('opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest', request);
+  return encodeMessage(
+    'opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest',
+    idsToBytes(request) as Json,
+  );
 }
 
 export function traceProtobuf(request: Json): Uint8Array {
@@ -49,6 +52,8 @@ export interface RequestOptions {
   readonly startMs: number;
   /** 1 makes delta sums and histograms, 2 cumulative ones. */
   readonly temporality: number;
+  /** Whether every observation of an explicit histogram is in one of its buckets. */
+  readonly countsFit?: boolean;
 }
 
 /**
@@ -237,9 +242,10 @@ function randomMetric(random: Random, index: number, options: RequestOptions): J
     timeUnixNano: nanos(options.startMs + random.int(1, 600_000), random.pick([0, 1, 999_999, 500_000])),
     startTimeUnixNano: nanos(options.startMs),
     flags: random.chance(0.1) ? 1 : 0,
+    exemplars: random.chance(0.3) ? exemplars(random, options.startMs) : [],
   }));
   const aggregationTemporality = options.temporality;
-  switch (random.int(0, 4)) {
+  switch (random.int(0, 6)) {
     case 0:
       return { ...metric, gauge: { dataPoints: points.map((point) => ({ ...point, ...number(random) })) } };
     case 1:
@@ -250,11 +256,33 @@ function randomMetric(random: Random, index: number, options: RequestOptions): J
     case 3:
       return {
         ...metric,
-        histogram: { dataPoints: points.map((point) => ({ ...point, ...buckets(random) })), aggregationTemporality },
+        histogram: {
+          dataPoints: points.map((point) => ({ ...point, ...buckets(random, options.countsFit === true) })),
+          aggregationTemporality,
+        },
       };
+    case 4:
+    case 5: {
+      const dataPoints = points.map((point) => ({ ...point, ...exponential(random) }));
+      return { ...metric, exponentialHistogram: { dataPoints, aggregationTemporality } };
+    }
     default:
       return { ...metric, summary: { dataPoints: points.map((point) => ({ ...point, ...quantiles(random) })) } };
   }
+}
+
+/** Exemplars in the order of their times and values. */
+function exemplars(random: Random, startMs: number): Json[] {
+  const values = times(random.int(1, 3), () => random.int(-3, 20) / 2).sort((a, b) => a - b);
+  return values.map((value, i) => ({
+    timeUnixNano: nanos(startMs + i, random.pick([0, 999_999])),
+    ...(random.chance(0.3) ? { asInt: String(Math.floor(value)) } : { asDouble: value }),
+    ...(random.chance(0.7) ? { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' } : {}),
+    filteredAttributes: random.subset(
+      [text('user', 'x'), text('code', '200'), text('path', '/'.repeat(40)), text('a_key', 'y'.repeat(30))],
+      0.4,
+    ),
+  }));
 }
 
 function part(random: Random): string {
@@ -265,15 +293,40 @@ function number(random: Random): Json {
   return random.chance(0.5) ? { asInt: random.pick(INTS) } : { asDouble: random.pick(DOUBLES) };
 }
 
-function buckets(random: Random): Json {
+function buckets(random: Random, countsFit: boolean): Json {
   const explicitBounds = random.subset(BOUNDS, 0.4);
-  const bucketCounts = random.chance(0.9) ? times(explicitBounds.length + 1, () => random.int(0, 1000)) : [];
-  const count = random.chance(0.9) ? bucketCounts.reduce((sum, n) => sum + n, 0) : random.int(0, 5000);
+  const bucketCounts =
+    countsFit || random.chance(0.9) ? times(explicitBounds.length + 1, () => random.int(0, 1000)) : [];
+  const count = countsFit || random.chance(0.9) ? bucketCounts.reduce((sum, n) => sum + n, 0) : random.int(0, 5000);
   return {
     explicitBounds,
     bucketCounts: bucketCounts.map(String),
     count,
     ...(random.chance(0.8) ? { sum: random.pick(DOUBLES) } : {}),
+  };
+}
+
+/** Finer scales than Prometheus's have no empty buckets, which its receiver of 3.15 puts into wrong places. */
+function exponential(random: Random): Json {
+  const scale = random.int(-4, 12);
+  const side = () => ({
+    offset: random.int(-20, 40),
+    bucketCounts: times(random.int(0, 12), () => (scale <= 8 && random.chance(0.4) ? 0 : random.int(1, 500))),
+  });
+  const positive = side();
+  const negative = random.chance(0.5) ? side() : undefined;
+  const zeroCount = random.int(0, 3);
+  const total = [...positive.bucketCounts, ...(negative?.bucketCounts ?? [])].reduce((sum, n) => sum + n, zeroCount);
+  return {
+    scale,
+    zeroCount,
+    zeroThreshold: random.pick([0, 1e-9]),
+    positive: { ...positive, bucketCounts: positive.bucketCounts.map(String) },
+    ...(negative === undefined ? {} : { negative: { ...negative, bucketCounts: negative.bucketCounts.map(String) } }),
+    count: String(total),
+    ...(random.chance(0.8) ? { sum: total === 0 ? 0 : random.pick([1.5, -3, 1e21]) } : {}),
+    min: -1,
+    max: 5,
   };
 }
 

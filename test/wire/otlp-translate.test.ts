@@ -1,27 +1,32 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
+import { ADMIT_ALL } from '../../src/model/admission.ts';
 import { ADD_ONCE, type Batch, SET } from '../../src/model/batch.ts';
 import { compareLabels, labelsOf, labelsRecord } from '../../src/model/labels.ts';
 import { isStaleAt } from '../../src/model/series.ts';
 import { decodeMetricsRequest } from '../../src/wire/otlp/decode.ts';
-import { translateMetrics, type Translation } from '../../src/wire/otlp/translate.ts';
+import { translateMetrics, type MetricsOptions } from '../../src/wire/otlp/translate.ts';
+import type { Translation } from '../../src/wire/otlp/translation.ts';
 import { metricsProtobuf, metricsRequest, nanos, text, type Json } from './otlp-requests.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 
-function translate(request: Json, promote?: readonly string[]): Translation {
-  return translateMetrics(decodeMetricsRequest(metricsProtobuf(request), 'protobuf'), {
-    domain: 'eu',
-    domainLabel: 'domain',
-    nowMs: NOW_MS,
-    promoteResourceAttributes: promote,
-  });
+type Translated = Translation & { readonly batch: Batch };
+
+function translate(request: Json, promote?: readonly string[]): Translated {
+  return translateBody(metricsProtobuf(request), { promoteResourceAttributes: promote });
+}
+
+function translateBody(body: Uint8Array, more: Partial<MetricsOptions> = {}): Translated {
+  const options = { domain: 'eu', domainLabel: 'domain', admission: ADMIT_ALL, ...more };
+  const translation = translateMetrics(decodeMetricsRequest(body, 'protobuf'), options, NOW_MS);
+  return { ...translation, batch: translation.build() };
 }
 
 /** One line a row: `name{labels} value [mode]`. */
 function rows(batch: Batch): string[] {
   return [...batch.times].map((timeMs, i) => {
-    const { __name__: name, ...labels } = labelsRecord(batch.series[batch.seriesOf[i]!]!);
+    const { __name__: name, ...labels } = labelsRecord(batch.series[batch.seriesOf[i]!]!.labels);
     const value = isStaleAt(batch.values, i) ? 'stale' : batch.values[i];
     const when = timeMs === NOW_MS ? '' : ` at ${timeMs - NOW_MS}`;
     return `${name}${JSON.stringify(labels)} ${value}${batch.modes[i] === ADD_ONCE ? ' add once' : ''}${when}`;
@@ -87,12 +92,12 @@ describe('labels of a series', () => {
     ['upper case comes before the metric name', [], [text('Zone', 'z'), text('le', '1')], { Zone: 'z', le: '1' }],
   ])('%s', (_what, resource, point, want) => {
     const { batch } = translate(metricsRequest(resource, [gauge([{ ...POINT, attributes: point }])]));
-    expect(batch.series[0]).toEqual(labelsOf({ __name__: 'g', domain: 'eu', ...want }));
+    expect(batch.series[0]?.labels).toEqual(labelsOf({ __name__: 'g', domain: 'eu', ...want }));
   });
 
   test('a domain among the promoted attributes is moved too', () => {
     const { batch } = translate(metricsRequest([text('domain', 'us')], [gauge([POINT])]), ['domain']);
-    expect(batch.series[0]).toEqual(labelsOf({ __name__: 'g', domain: 'eu', exported_domain: 'us' }));
+    expect(batch.series[0]?.labels).toEqual(labelsOf({ __name__: 'g', domain: 'eu', exported_domain: 'us' }));
   });
 });
 
@@ -169,8 +174,7 @@ test('a NaN with the bits of a staleness marker is stored as a plain NaN', () =>
   );
   const at = body.indexOf(Buffer.from('000000000000f83f', 'hex'));
   body.set(Buffer.from('020000000000f07f', 'hex'), at);
-  const options = { domain: 'eu', domainLabel: 'domain', nowMs: NOW_MS };
-  const { batch } = translateMetrics(decodeMetricsRequest(body, 'protobuf'), options);
+  const { batch } = translateBody(body);
   expect(batch.values).toEqual(Float64Array.of(NaN));
   expect(isStaleAt(batch.values, 0)).toBe(false);
 });
@@ -219,8 +223,22 @@ describe('a bad point is rejected by name and the good one is kept', () => {
     name: 'h',
     histogram: { aggregationTemporality, dataPoints: [{ ...POINT, ...point }] },
   });
+  const exponential = (point: Json) => ({
+    name: 'e',
+    exponentialHistogram: {
+      aggregationTemporality: 2,
+      dataPoints: [{ ...POINT, count: 1, positive: { bucketCounts: [1] }, ...point }],
+    },
+  });
+  const zeros = (count: number) => Array.from({ length: count }, () => 0);
   test.each<[metric: Json, reason: string, count?: number]>([
-    [{ name: 'e', exponentialHistogram: { dataPoints: [POINT, POINT] } }, 'exponential_histogram', 2],
+    [{ name: 'e', exponentialHistogram: { dataPoints: [POINT, POINT] } }, 'bad_temporality', 2],
+    [exponential({ scale: -5 }), 'bad_histogram'],
+    [exponential({ count: 2 }), 'bad_histogram'],
+    [exponential({ sum: 'NaN', count: 0 }), 'bad_histogram'],
+    [exponential({ positive: { offset: 2 ** 31 - 2, bucketCounts: [1] } }), 'bad_histogram'],
+    [exponential({ positive: { bucketCounts: zeros(LIMITS.bucketsPerHistogram + 1) } }), 'bad_histogram'],
+    [histogram({ explicitBounds: zeros(LIMITS.boundsPerHistogram + 1).map((_, i) => i) }), 'bad_histogram'],
     [{ name: 's', sum: { dataPoints: [POINT, POINT, POINT] } }, 'bad_temporality', 3],
     [{ name: 's', sum: { aggregationTemporality: 3, dataPoints: [POINT] } }, 'bad_temporality'],
     [histogram({}, 0), 'bad_temporality'],
@@ -269,6 +287,12 @@ test('streams are the resources that had a point taken, and all series are in or
     resourceMetrics: [service('a', [POINT]), service('b', [{}]), service('a', [POINT])].flat(),
   });
   expect(streams).toEqual([{ job: 'a', instance: '1' }]);
-  for (const labels of batch.series) expect(compareLabels(labels, labelsOf(labelsRecord(labels)))).toBe(0);
+  for (const { labels } of batch.series) expect(compareLabels(labels, labelsOf(labelsRecord(labels)))).toBe(0);
   expect(new Set(batch.modes)).toEqual(new Set([SET]));
+});
+
+test.each(['__name__', '.._name__'])('a resource attribute %s does not rename target_info', (key) => {
+  const { batch } = translate(metricsRequest([text('service.name', 's'), text(key, 'other')], [gauge([POINT])]));
+  const names = batch.series.map(({ labels }) => labels.filter((name, i) => i % 2 === 0 && name === '__name__').length);
+  expect(new Set(names)).toEqual(new Set([1]));
 });

@@ -1,10 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { ComityError, toComityError } from '../../base/errors.ts';
-import { LIMITS } from '../../base/limits.ts';
+import { sendData, sendErrors } from '../../api/envelope.ts';
+import type { ComityError } from '../../base/errors.ts';
 import { coverageHeaders, coverageWarning, type Coverage } from '../../coverage/coverage.ts';
 import { IncompleteError } from '../query.ts';
-
-const JSON_TYPE = 'application/json; charset=utf-8';
 
 /**
  * Sends `{"status":"success","data":…}`; `data` is JSON text. What the coverage lacks is told as the first and as the
@@ -19,70 +17,14 @@ export function sendSuccess(
   if (coverage !== undefined) reply.headers(coverageHeaders(coverage));
   const gap = coverage === undefined ? undefined : coverageWarning(coverage);
   const others = warnings.filter((warning) => warning !== gap);
-  const notices = gap === undefined ? others : [gap, ...others, gap];
-  const suffix = notices.length === 0 ? '' : `,"warnings":${JSON.stringify(notices)}`;
-  return reply.type(JSON_TYPE).send(`{"status":"success","data":${data}${suffix}}`);
+  return sendData(reply, data, gap === undefined ? others : [gap, ...others, gap]);
 }
 
-/**
- * Errors of this scope in Prometheus's envelope, with its words for their types: also for paths that are none, and for
- * methods that a path does not have. To be called before any route is added.
- */
+/** Errors in Prometheus's envelope; one of an incomplete answer carries the coverage that says what is missing. */
 export function prometheusErrors(app: FastifyInstance, onFault: (error: ComityError) => void): void {
-  app.setErrorHandler((raw, _request, reply) => {
-    const error = toApiError(raw);
-    if (error.code === 'internal') onFault(error);
-    const envelope: Record<string, unknown> = { status: 'error', errorType: error.errorType, error: error.message };
-    if (error instanceof IncompleteError) {
-      envelope['data'] = { coverage: error.coverage };
-      reply.headers(coverageHeaders(error.coverage));
-    }
-    return reply.code(error.status).type(JSON_TYPE).send(JSON.stringify(envelope));
-  });
-  const routes: Route[] = [];
-  app.addHook('onRoute', ({ url, method }) => {
-    routes.push({ segments: url.split('/'), methods: [method].flat() });
-  });
-  app.setNotFoundHandler((request, reply) => {
-    const segments = request.url.split('?', 1)[0]!.split('/');
-    const methods = new Set(routes.filter((route) => fits(route, segments)).flatMap((route) => route.methods));
-    if (methods.size === 0) throw new ComityError('not_found', 'there is nothing at this path');
-    const allowed = [...methods].sort().join(', ');
-    const error = `method ${request.method} is not allowed here; use ${allowed}`;
-    const body = JSON.stringify({ status: 'error', errorType: 'bad_data', error });
-    return reply.code(405).header('allow', allowed).type(JSON_TYPE).send(body);
-  });
-}
-
-/** Form bodies become URLSearchParams; anything else is refused by its type. */
-export function acceptForms(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'string', bodyLimit: LIMITS.expressionChars * 4 },
-    (_request, body, done) => done(null, new URLSearchParams(body as string)),
+  sendErrors(app, onFault, (error) =>
+    error instanceof IncompleteError
+      ? { data: { coverage: error.coverage }, headers: coverageHeaders(error.coverage) }
+      : undefined,
   );
-}
-
-interface Route {
-  readonly segments: readonly string[];
-  readonly methods: readonly string[];
-}
-
-/** Whether a path is one of a route, whose `:name` segments stand for any text. */
-function fits(route: Route, segments: readonly string[]): boolean {
-  return (
-    route.segments.length === segments.length &&
-    route.segments.every((segment, i) => segment === segments[i] || (segment.startsWith(':') && segments[i] !== ''))
-  );
-}
-
-function toApiError(raw: unknown): ComityError {
-  const status = (raw as { statusCode?: number }).statusCode;
-  const message = raw instanceof Error ? raw.message : String(raw);
-  if (raw instanceof ComityError) return raw;
-  if (status === 413) return new ComityError('body_too_large', message);
-  if (status === 415) return new ComityError('unsupported_media_type', 'send application/x-www-form-urlencoded');
-  if (status !== undefined && status >= 400 && status < 500) return new ComityError('bad_data', message);
-  return toComityError(raw);
 }

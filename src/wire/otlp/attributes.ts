@@ -1,38 +1,14 @@
 import { LIMITS } from '../../base/limits.ts';
 import { METRIC_NAME, type Labels } from '../../model/labels.ts';
 import { compareCodePoints, valueText } from './any-value.ts';
-import type { KeyValue, Resource } from './messages.ts';
+import type { KeyValue } from './messages.ts';
 import { labelName } from './names.ts';
 import { quoted, type PointRejectReason } from './rejections.ts';
 
-/** Where a translation runs, and what it adds to every series. */
-export interface TranslateOptions {
-  /** The name of the domain that receives the telemetry: the value of the domain label. */
-  readonly domain: string;
-  /** A sender's own label of this name is moved to `exported_<domainLabel>`. */
-  readonly domainLabel: string;
-  readonly nowMs: number;
-  /** Resource attributes that become labels of every series; `DEFAULT_PROMOTED` when left out. */
-  readonly promoteResourceAttributes?: readonly string[] | undefined;
-}
-
-/** Enough to break any question down by service, environment and region without a join to `target_info`. */
-const DEFAULT_PROMOTED: readonly string[] = [
-  'service.name',
-  'service.namespace',
-  'deployment.environment.name',
-  'cloud.region',
-];
-
-/** A producer of telemetry: the identity that Prometheus would scrape it under. Empty parts are unknown. */
-export interface Stream {
+/** What a resource gives to each of its series. */
+export interface ResourceLabels {
   readonly job: string;
   readonly instance: string;
-}
-
-/** What a resource gives to each of its series. */
-export interface ResourceLabels extends Stream {
-  readonly attributes: readonly KeyValue[];
   readonly promoted: ReadonlyMap<string, string>;
   readonly domain: string;
   readonly domainLabel: string;
@@ -41,41 +17,19 @@ export interface ResourceLabels extends Stream {
 /** Told why labels could not be made. */
 export type Reject = (reason: PointRejectReason, detail: string) => void;
 
-/** The attributes that `job` and `instance` are made of. */
-export const IDENTIFYING: ReadonlySet<string> = new Set(['service.namespace', 'service.name', 'service.instance.id']);
-
-/** A point's own attribute of this name cannot name its metric. */
-export const RESERVED: ReadonlySet<string> = new Set([METRIC_NAME]);
-
-export function resourceLabels(resource: Resource | undefined, options: TranslateOptions): ResourceLabels {
-  const attributes = resource?.attributes ?? [];
-  const values = new Map<string, string>();
-  for (const { key, value } of attributes) values.set(key, valueText(value));
-  const promoted = new Map<string, string>();
-  for (const key of options.promoteResourceAttributes ?? DEFAULT_PROMOTED) {
-    const name = labelName(key);
-    const value = values.get(key);
-    if (name !== undefined && value !== undefined) promoted.set(name, value);
-  }
-  return {
-    ...streamOf(values),
-    attributes,
-    promoted,
-    domain: options.domain,
-    domainLabel: options.domainLabel,
-  };
-}
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * The labels that attributes make on a series of a resource, without the metric name; room is kept for `spare` more.
- * Keys that become the same name are joined with `;` in the order of their keys. Undefined after a rejection.
+ * Keys that become the same name are joined with `;` in the order of their keys; those in `ignored` are left out.
+ * Undefined after a rejection.
  */
 export function seriesLabels(
   attributes: readonly KeyValue[],
   resource: ResourceLabels,
-  ignored: ReadonlySet<string>,
   spare: number,
   reject: Reject,
+  ignored: ReadonlySet<string> = NONE,
 ): Labels | undefined {
   const labels: string[] = [];
   for (const { key, value } of sortedByKey(attributes)) {
@@ -85,6 +39,8 @@ export function seriesLabels(
       reject('bad_label_name', `the attribute ${quoted(key)} makes no label name`);
       return undefined;
     }
+    // Whatever the key was: only the metric's own name can be that.
+    if (name === METRIC_NAME) continue;
     const text = valueText(value);
     const at = positionOf(labels, name);
     if (labels[at] === name) labels[at + 1] = `${labels[at + 1]};${text}`;
@@ -94,7 +50,7 @@ export function seriesLabels(
   }
   for (const [name, value] of resource.promoted) {
     const at = positionOf(labels, name);
-    if (labels[at] !== name && value !== '') labels.splice(at, 0, name, value);
+    if (labels[at] !== name && name !== METRIC_NAME && value !== '') labels.splice(at, 0, name, value);
   }
   if (resource.job !== '') put(labels, 'job', resource.job);
   if (resource.instance !== '') put(labels, 'instance', resource.instance);
@@ -132,11 +88,10 @@ export function namedLabels(labels: Labels, metric: string, name = '', value = '
   return out;
 }
 
-function streamOf(values: ReadonlyMap<string, string>): Stream {
-  const service = values.get('service.name');
-  const namespace = values.get('service.namespace');
-  const job = service === undefined ? '' : namespace === undefined ? service : `${namespace}/${service}`;
-  return { job, instance: values.get('service.instance.id') ?? '' };
+/** Whether a text passes the limit of labels; most are so short that their bytes need not be counted. */
+export function isTooLong(text: string): boolean {
+  if (text.length * 3 <= LIMITS.labelBytes) return false;
+  return text.length > LIMITS.labelBytes || Buffer.byteLength(text) > LIMITS.labelBytes;
 }
 
 function sortedByKey(attributes: readonly KeyValue[]): readonly KeyValue[] {
@@ -178,10 +133,4 @@ function isTooMany(labels: readonly string[], spare: number, reject: Reject): bo
   if (count <= LIMITS.labelsPerSeries) return false;
   reject('too_many_labels', `${count} labels or more, the limit is ${LIMITS.labelsPerSeries}`);
   return true;
-}
-
-/** Whether a text passes the limit of labels; most are so short that their bytes need not be counted. */
-export function isTooLong(text: string): boolean {
-  if (text.length * 3 <= LIMITS.labelBytes) return false;
-  return text.length > LIMITS.labelBytes || Buffer.byteLength(text) > LIMITS.labelBytes;
 }

@@ -1,5 +1,6 @@
 import { ComityError } from '../../base/errors.ts';
 import { OTLP_LIMITS } from './bounds.ts';
+import { placeOfBadUtf8, placeOfFault } from './json-fault.ts';
 import type { Int64, UnixNano } from './messages.ts';
 import { NO_VALUES, type FieldSchema, type MessageSchema, type MutableMessage } from './schema.ts';
 
@@ -8,7 +9,7 @@ import { NO_VALUES, type FieldSchema, type MessageSchema, type MutableMessage } 
  * lowerCamelCase keys, hexadecimal trace and span ids, other bytes in base64, 64-bit integers as strings or numbers,
  * enums as integers; unknown keys are ignored and `null` means absent.
  *
- * Throws `bad_data` with the field's path or the text around a syntax error, `body_too_large` when it has too many
+ * Throws `bad_data` with the field's path or the line and column of a syntax error, `body_too_large` when it has too many
  * elements.
  */
 export function decodeJson(schema: MessageSchema, body: Uint8Array): MutableMessage {
@@ -75,13 +76,14 @@ function parse(body: Uint8Array, longIntegers: boolean): unknown {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch {
-    throw new ComityError('bad_data', 'malformed JSON: the body is not UTF-8');
+    throw new ComityError('bad_data', `malformed JSON at ${placeOfBadUtf8(body)}: the body is not UTF-8`);
   }
   try {
     // The reviver visits every value, which is slow: it is used only where a double would lose digits.
     return longIntegers ? JSON.parse(text, keepLongInteger) : JSON.parse(text);
   } catch (error) {
-    throw new ComityError('bad_data', `malformed JSON: ${error instanceof Error ? error.message : String(error)}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ComityError('bad_data', `malformed JSON at ${placeOfFault(body)}: ${reason}`);
   }
 }
 

@@ -22,6 +22,13 @@ export function metricName(name: string, unit: string, kind: NameKind): string |
   return startsWithDigit(joined) ? `_${joined}` : joined;
 }
 
+/** A unit in words, as metadata has it: `bytes_per_second` for `By/s`; empty where it has none. */
+export function unitName(unit: string): string {
+  const { main, per } = unitParts(unit);
+  const name = main !== '' && per !== '' ? `${main}_${per}` : main + per;
+  return dropLastUnderscore(name.startsWith('_') ? name.slice(1) : name);
+}
+
 /**
  * The label name for an attribute key, or undefined when only underscores are left. Runs of underscores stay, a leading
  * digit gets `key_`, a single leading underscore `key`.
@@ -92,16 +99,23 @@ const PER_UNITS: ReadonlyMap<string, string> = new Map([
 
 /** The words that a unit adds to a name that already has `words`. */
 function unitWords(unit: string, words: readonly string[]): string[] {
-  const slash = unit.indexOf('/');
-  const above = trimSpace(slash < 0 ? unit : unit.slice(0, slash));
-  const below = slash < 0 ? '' : trimSpace(unit.slice(slash + 1));
-  let main = isAnnotated(above) ? '' : cleanUnit(UNITS.get(above) ?? above);
-  const belowWord = isAnnotated(below) ? '' : (PER_UNITS.get(below) ?? below);
-  let per = belowWord === '' ? '' : dropLastUnderscore(cleanUnit(`per_${belowWord}`));
+  const parts = unitParts(unit);
+  let { main } = parts;
+  let per = dropLastUnderscore(parts.per);
   if (words.includes(main)) main = '';
   if (per === 'per' || words.includes(per)) per = '';
   if (per !== '') main = dropLastUnderscore(main);
   return [main, per].filter((word) => word !== '');
+}
+
+/** What stands above the line of a unit, and below it with `per_` before it. */
+function unitParts(unit: string): { main: string; per: string } {
+  const slash = unit.indexOf('/');
+  const above = trimSpace(slash < 0 ? unit : unit.slice(0, slash));
+  const below = slash < 0 ? '' : trimSpace(unit.slice(slash + 1));
+  const main = isAnnotated(above) ? '' : cleanUnit(UNITS.get(above) ?? above);
+  const belowWord = isAnnotated(below) ? '' : (PER_UNITS.get(below) ?? below);
+  return { main, per: belowWord === '' ? '' : cleanUnit(`per_${belowWord}`) };
 }
 
 /** Curly braces hold a remark, such as `{request}`, and no unit. */

@@ -1,107 +1,115 @@
-import type { BatchBuilder } from '../../model/batch-builder.ts';
-import { ADD_ONCE, SET } from '../../model/batch.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { ADD_ONCE, SET, seriesHandle, type SeriesHandle } from '../../model/batch.ts';
 import type { Labels } from '../../model/labels.ts';
-import { namedLabels, RESERVED, seriesLabels, type Reject, type ResourceLabels } from './attributes.ts';
-import {
-  FLAG_NO_RECORDED_VALUE,
-  TEMPORALITY_CUMULATIVE,
-  TEMPORALITY_DELTA,
-  type DataPoint,
-  type HistogramDataPoint,
-  type NumberDataPoint,
-  type SummaryDataPoint,
-} from './messages.ts';
-import { plainDecimal } from './numbers.ts';
+import { namedLabels, seriesLabels, type Reject } from './attributes.ts';
+import { addExemplars } from './exemplars.ts';
+import { took } from './intake.ts';
+import { FLAG_NO_RECORDED_VALUE, type DataPoint, type KeyValue, type NumberDataPoint } from './messages.ts';
+import type { SummaryDataPoint, UnixNano } from './messages.ts';
+import { nanosToMs, plainDecimal } from './numbers.ts';
+import { rejectPoint, type PointContext, type PointTimes } from './point-context.ts';
 
-/** What the points of one metric have in common. */
-export interface PointContext {
-  readonly builder: BatchBuilder;
-  readonly resource: ResourceLabels;
-  /** The metric's name in Prometheus, without the suffixes of histograms and summaries. */
-  readonly name: string;
-  /** How values join their series, as in `Batch.modes`. */
-  readonly mode: number;
-  readonly reject: Reject;
+/** The times of a point that was not rejected for them. */
+export function pointTimes(context: PointContext, point: DataPoint): PointTimes | undefined {
+  if (point.timeUnixNano === 0n) {
+    rejectPoint(context, 'no_timestamp', 'timeUnixNano is 0');
+    return undefined;
+  }
+  const timeMs = nanosToMs(point.timeUnixNano);
+  if (timeMs > context.intake.futureEndMs) {
+    const detail = `timeUnixNano ${point.timeUnixNano} is more than ${LIMITS.futureMs} ms ahead`;
+    rejectPoint(context, 'too_far_in_future', detail);
+    return undefined;
+  }
+  return { timeMs, startMs: startOf(point.startTimeUnixNano, timeMs), stale: isStale(point) };
 }
 
-/** The mode for an aggregation temporality; undefined for one that is none. Kinds without one pass undefined. */
-export function modeOf(temporality: number | undefined): number | undefined {
-  if (temporality === undefined || temporality === TEMPORALITY_CUMULATIVE) return SET;
-  return temporality === TEMPORALITY_DELTA ? ADD_ONCE : undefined;
-}
-
-/** Adds the sample of a gauge or sum. False after a rejection; the same holds for the functions below. */
-export function addNumberPoint(context: PointContext, point: NumberDataPoint, timeMs: number): boolean {
+/** Adds the sample of a gauge or sum, unless it is rejected. */
+export function addNumberPoint(context: PointContext, point: NumberDataPoint): void {
+  const times = pointTimes(context, point);
+  if (times === undefined) return;
   const value = point.asDouble ?? point.asInt;
-  if (value === undefined && !isStale(point)) {
-    context.reject('no_value', 'neither asDouble nor asInt is set');
-    return false;
+  if (value === undefined && !times.stale) {
+    rejectPoint(context, 'no_value', 'neither asDouble nor asInt is set');
+    return;
   }
-  const base = baseLabels(context, point, 1);
-  if (base === undefined) return false;
-  row(context, point, timeMs)(namedLabels(base, context.name), Number(value ?? 0));
-  return true;
-}
-
-/** Adds `_sum` where there is one, `_count`, and one cumulative `_bucket` for each bound and for +Inf. */
-export function addHistogramPoint(context: PointContext, point: HistogramDataPoint, timeMs: number): boolean {
-  const { explicitBounds: bounds, bucketCounts: counts, count } = point;
-  const fault = histogramFault(bounds, counts.length);
-  if (fault !== undefined) {
-    context.reject('bad_histogram', fault);
-    return false;
-  }
-  const base = baseLabels(context, point, 2);
-  if (base === undefined) return false;
-  const add = row(context, point, timeMs);
-  if (point.sum !== undefined) add(namedLabels(base, `${context.name}_sum`), point.sum);
-  add(namedLabels(base, `${context.name}_count`), Number(count));
-  const bucket = `${context.name}_bucket`;
-  let below = 0;
-  for (let i = 0; i < bounds.length && i < counts.length; i++) {
-    below += Number(counts[i]);
-    // An explicit +Inf says what the last bucket, which every histogram has, says as well.
-    if (bounds[i] !== Infinity) add(namedLabels(base, bucket, 'le', plainDecimal(bounds[i]!)), below);
-  }
-  add(namedLabels(base, bucket, 'le', '+Inf'), Number(count));
-  return true;
+  const handle = metricSeries(context, point.attributes);
+  if (handle === undefined) return;
+  const series = context.intake.builder.series(handle);
+  addRow(context, series, times.timeMs, times.startMs, times.stale, Number(value ?? 0));
+  if (context.family.kind === 'sum') addExemplars(context, series, times, point.exemplars);
+  took(context.intake, context.family, times.timeMs);
 }
 
 /** Adds `_sum`, `_count` and one sample for each quantile. */
-export function addSummaryPoint(context: PointContext, point: SummaryDataPoint, timeMs: number): boolean {
-  const base = baseLabels(context, point, 2);
-  if (base === undefined) return false;
-  const add = row(context, point, timeMs);
-  add(namedLabels(base, `${context.name}_sum`), point.sum);
-  add(namedLabels(base, `${context.name}_count`), Number(point.count));
+export function addSummaryPoint(context: PointContext, point: SummaryDataPoint): void {
+  const times = pointTimes(context, point);
+  if (times === undefined) return;
+  const base = baseLabels(context, point.attributes, 2);
+  if (base === undefined) return;
+  const { builder } = context.intake;
+  const { name } = context.family;
+  const add = (labels: Labels, value: number): void => {
+    const series = builder.series(admitted(context, labels));
+    addRow(context, series, times.timeMs, times.startMs, times.stale, value);
+  };
+  builder.beginPoint();
+  add(namedLabels(base, `${name}_sum`), point.sum);
+  add(namedLabels(base, `${name}_count`), Number(point.count));
   for (const { quantile, value } of point.quantileValues) {
-    add(namedLabels(base, context.name, 'quantile', plainDecimal(quantile)), value);
+    add(namedLabels(base, name, 'quantile', plainDecimal(quantile)), value);
   }
-  return true;
+  builder.endPoint();
+  took(context.intake, context.family, times.timeMs);
 }
 
-function baseLabels(context: PointContext, point: DataPoint, spare: number): Labels | undefined {
-  return seriesLabels(point.attributes, context.resource, RESERVED, spare, context.reject);
+/** The series of a metric with one series a point. Undefined after a rejection. */
+export function metricSeries(context: PointContext, attributes: readonly KeyValue[]): SeriesHandle | undefined {
+  const base = baseLabels(context, attributes, 1);
+  return base === undefined ? undefined : admitted(context, namedLabels(base, context.family.name));
 }
 
-function row(context: PointContext, point: DataPoint, timeMs: number): (labels: Labels, value: number) => void {
-  const { builder, mode } = context;
-  if (isStale(point)) return (labels) => builder.addStale(labels, timeMs);
+/** The labels that all series of a point share, with room for `spare` more. Undefined after a rejection. */
+export function baseLabels(context: PointContext, attributes: readonly KeyValue[], spare: number): Labels | undefined {
+  const reject: Reject = (reason, detail) => rejectPoint(context, reason, detail);
+  return seriesLabels(attributes, context.resource.labels, spare, reject);
+}
+
+export function admitted(context: PointContext, labels: Labels): SeriesHandle {
+  return seriesHandle(context.admission.series(labels));
+}
+
+/** Adds one row of a point. */
+export function addRow(
+  { intake, family }: PointContext,
+  series: number,
+  timeMs: number,
+  startMs: number,
+  stale: boolean,
+  value: number,
+): void {
+  if (stale) {
+    intake.builder.stale(series, timeMs);
+    return;
+  }
   // A NaN off the wire may have the bits of a staleness marker, which only the flag is to set.
-  return (labels, value) => builder.add(labels, timeMs, Number.isNaN(value) ? NaN : value, mode);
+  const plain = value === value ? value : NaN;
+  if (family.mode === SET) {
+    intake.builder.sample(series, timeMs, plain, SET, startMs);
+  } else {
+    // The start of a delta is that of its interval. The counter that it is added to goes on.
+    intake.adds = true;
+    intake.builder.sample(series, timeMs, plain, ADD_ONCE);
+  }
+}
+
+/** When a counter started, in ms; a start after the point says nothing. */
+function startOf(start: UnixNano, timeMs: number): number {
+  if (start === 0n) return 0;
+  const startMs = nanosToMs(start);
+  return startMs <= timeMs ? startMs : 0;
 }
 
 function isStale(point: DataPoint): boolean {
   return (point.flags & FLAG_NO_RECORDED_VALUE) !== 0;
-}
-
-function histogramFault(bounds: readonly number[], counts: number): string | undefined {
-  if (counts !== 0 && counts !== bounds.length + 1) {
-    return `${counts} bucketCounts do not fit ${bounds.length} explicitBounds, there must be one more`;
-  }
-  for (let i = 0; i < bounds.length; i++) {
-    const ascends = i === 0 ? !Number.isNaN(bounds[i]) : bounds[i]! > bounds[i - 1]!;
-    if (!ascends) return `explicitBounds[${i}] is ${bounds[i]}, bounds must ascend`;
-  }
-  return undefined;
 }

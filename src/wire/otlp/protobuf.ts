@@ -11,16 +11,28 @@ import { NO_VALUES, type FieldSchema, type MessageSchema, type MutableMessage } 
  * Throws `bad_data` with the field's path and the byte offset, `body_too_large` when the request has too many elements.
  */
 export function decodeProtobuf(schema: MessageSchema, body: Uint8Array): MutableMessage {
+  return decodeProtobufPart(schema, body, 0, body.length, 0).message;
+}
+
+/**
+ * Decodes `body[start, end)` as a message that is nested `depth` messages deep, and says how many messages and list elements
+ * are in it. The places in its errors are as if it were not nested.
+ */
+export function decodeProtobufPart(
+  schema: MessageSchema,
+  body: Uint8Array,
+  start: number,
+  end: number,
+  depth: number,
+): { readonly message: MutableMessage; readonly elements: number } {
   const buffer = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const walk: Walk = {
-    reader: protobuf.Reader.create(buffer),
-    buffer,
-    fields: [],
-    indexes: [],
-    elements: 0,
-  };
+  const reader = protobuf.Reader.create(buffer);
+  reader.pos = start;
+  reader.len = end;
+  const walk: Walk = { reader, buffer, depth, fields: [], indexes: [], elements: 0 };
   try {
-    return readMessage(walk, schema, { ...schema.empty }, false);
+    const message = readMessage(walk, schema, { ...schema.empty }, false);
+    return { message, elements: walk.elements };
   } catch (error) {
     if (error instanceof ComityError) throw error;
     throw malformed(walk, error instanceof Error ? error.message : String(error));
@@ -30,6 +42,8 @@ export function decodeProtobuf(schema: MessageSchema, body: Uint8Array): Mutable
 interface Walk {
   readonly reader: protobuf.Reader;
   readonly buffer: Buffer;
+  /** How deep the outermost message is nested itself. */
+  readonly depth: number;
   /** The fields that the walk is inside of, outermost first. */
   readonly fields: FieldSchema[];
   /** For each of them its index in a list, -1 where it is none. */
@@ -40,7 +54,7 @@ interface Walk {
 /** Reads fields into `message` until the reader's limit. `merging` says that it may hold fields already. */
 function readMessage(walk: Walk, schema: MessageSchema, message: MutableMessage, merging: boolean): MutableMessage {
   const { reader } = walk;
-  if (walk.fields.length > OTLP_LIMITS.depth) {
+  if (walk.depth + walk.fields.length > OTLP_LIMITS.depth) {
     throw malformed(walk, `nested deeper than ${OTLP_LIMITS.depth} messages`);
   }
   // Clearing all rivals of each oneof member would be half of the work of an attribute, so the member that was read

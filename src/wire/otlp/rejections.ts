@@ -1,6 +1,5 @@
 /** Why a data point or span was not taken. The rest of its request is. */
 export type PointRejectReason =
-  | 'exponential_histogram'
   | 'bad_temporality'
   | 'bad_metric_name'
   | 'bad_label_name'

@@ -58,6 +58,16 @@ const schemas = new Map<protobuf.Type, MessageSchema>();
 export const METRICS_REQUEST = messageSchema('opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest');
 export const TRACE_REQUEST = messageSchema('opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest');
 
+/** Messages inside of requests, for decoders that take a request apart themselves. */
+export const RESOURCE = messageSchema('opentelemetry.proto.resource.v1.Resource');
+export const SCOPE = messageSchema('opentelemetry.proto.common.v1.InstrumentationScope');
+export const METRIC = messageSchema('opentelemetry.proto.metrics.v1.Metric');
+export const NUMBER_POINT = messageSchema('opentelemetry.proto.metrics.v1.NumberDataPoint');
+export const HISTOGRAM_POINT = messageSchema('opentelemetry.proto.metrics.v1.HistogramDataPoint');
+export const EXPONENTIAL_POINT = messageSchema('opentelemetry.proto.metrics.v1.ExponentialHistogramDataPoint');
+export const SUMMARY_POINT = messageSchema('opentelemetry.proto.metrics.v1.SummaryDataPoint');
+export const SPAN = messageSchema('opentelemetry.proto.trace.v1.Span');
+
 /** Encodes a message as protobuf. `message` has the shape of OTLP/JSON, but for ids, which are in base64 or raw bytes. */
 export function encodeMessage(typeName: string, message: Record<string, unknown>): Uint8Array {
   const type = root.lookupType(typeName);

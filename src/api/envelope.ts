@@ -1,0 +1,85 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { ComityError, toComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** What stands beside an error in its envelope, and the headers that say so. */
+export interface ErrorDetail {
+  readonly data: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Sends `{"status":"success","data":…}` with the warnings if there are any; `data` is JSON text. */
+export function sendData(reply: FastifyReply, data: string, warnings: readonly string[] = []): FastifyReply {
+  const suffix = warnings.length === 0 ? '' : `,"warnings":${JSON.stringify(warnings)}`;
+  return reply.type(JSON_TYPE).send(`{"status":"success","data":${data}${suffix}}`);
+}
+
+/**
+ * Errors of this scope in Prometheus's envelope, with its words for their types: also for paths that are none, and for
+ * methods that a path does not have. To be called before any route is added.
+ */
+export function sendErrors(
+  app: FastifyInstance,
+  onFault: (error: ComityError) => void,
+  detailOf: (error: ComityError) => ErrorDetail | undefined = () => undefined,
+): void {
+  app.setErrorHandler((raw, _request, reply) => {
+    const error = toApiError(raw);
+    if (error.code === 'internal') onFault(error);
+    const envelope: Record<string, unknown> = { status: 'error', errorType: error.errorType, error: error.message };
+    const detail = detailOf(error);
+    if (detail !== undefined) {
+      envelope['data'] = detail.data;
+      reply.headers(detail.headers);
+    }
+    return reply.code(error.status).type(JSON_TYPE).send(JSON.stringify(envelope));
+  });
+  const routes: Route[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    routes.push({ segments: url.split('/'), methods: [method].flat() });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const segments = request.url.split('?', 1)[0]!.split('/');
+    const methods = new Set(routes.filter((route) => fits(route, segments)).flatMap((route) => route.methods));
+    if (methods.size === 0) throw new ComityError('not_found', 'there is nothing at this path');
+    const allowed = [...methods].sort().join(', ');
+    const error = `method ${request.method} is not allowed here; use ${allowed}`;
+    const body = JSON.stringify({ status: 'error', errorType: 'bad_data', error });
+    return reply.code(405).header('allow', allowed).type(JSON_TYPE).send(body);
+  });
+}
+
+/** Form bodies become URLSearchParams; anything else is refused by its type. */
+export function acceptForms(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string', bodyLimit: LIMITS.expressionChars * 4 },
+    (_request, body, done) => done(null, new URLSearchParams(body as string)),
+  );
+}
+
+interface Route {
+  readonly segments: readonly string[];
+  readonly methods: readonly string[];
+}
+
+/** Whether a path is one of a route, whose `:name` segments stand for any text. */
+function fits(route: Route, segments: readonly string[]): boolean {
+  return (
+    route.segments.length === segments.length &&
+    route.segments.every((segment, i) => segment === segments[i] || (segment.startsWith(':') && segments[i] !== ''))
+  );
+}
+
+function toApiError(raw: unknown): ComityError {
+  const status = (raw as { statusCode?: number }).statusCode;
+  const message = raw instanceof Error ? raw.message : String(raw);
+  if (raw instanceof ComityError) return raw;
+  if (status === 413) return new ComityError('body_too_large', message);
+  if (status === 415) return new ComityError('unsupported_media_type', 'send application/x-www-form-urlencoded');
+  if (status !== undefined && status >= 400 && status < 500) return new ComityError('bad_data', message);
+  return toComityError(raw);
+}

@@ -1,0 +1,85 @@
+import type { Detector } from './detectors.ts';
+import { ownCopy } from './name-forms.ts';
+
+/** Stands for every public value that may not be stored as it is. */
+export const OTHER = '__other__';
+
+/** Why a public value was not kept: a check, or `detector email` and its like. `detector failed` means: drop it. */
+export type ValueFault = 'length' | 'pattern' | 'distinct' | 'method' | 'detector failed' | `detector ${string}`;
+
+/** Tells whether a value of one key may be stored as it is; undefined when it may. The empty value may. */
+export type ValueCheck = (value: string) => ValueFault | undefined;
+
+/**
+ * Checks of public values, one for each key and the same one whenever it is asked for. What a key's check has let pass it
+ * lets pass until the process ends: the first values win, so that a sender's noise does not push out what is known.
+ * Callers ask for keys of a bounded list.
+ */
+export function valueChecks(detectors: readonly Detector[]): (key: string) => ValueCheck {
+  const checks = new Map<string, ValueCheck>();
+  return (key) => {
+    let check = checks.get(key);
+    if (check === undefined) checks.set(key, (check = valueCheck(key, detectors)));
+    return check;
+  };
+}
+
+/** Code points of a public value: routes and names of classes fit, sentences do not. */
+const CHARS_MAX = 64;
+
+/** Distinct values of one key, as many as an axis of a query's answer can sensibly have. */
+const DISTINCT_MAX = 200;
+
+/**
+ * Letters, digits, punctuation, symbols and blanks: no control characters, line ends, invisible or direction marks, nor
+ * half surrogates. A quotation mark begins a text or a nested value's JSON, and neither is public.
+ */
+const PATTERN = /^[[\p{L}\p{M}\p{N}\p{P}\p{S} ]--["]]+$/v;
+
+/** The methods that the conventions know; a client can send any word as its method. */
+const METHODS: ReadonlySet<string> = new Set([
+  'CONNECT',
+  'DELETE',
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PATCH',
+  'POST',
+  'PUT',
+  'QUERY',
+  'TRACE',
+  '_OTHER',
+]);
+const METHOD_KEYS: ReadonlySet<string> = new Set(['http.request.method', 'http.method']);
+
+function valueCheck(key: string, detectors: readonly Detector[]): ValueCheck {
+  if (METHOD_KEYS.has(key)) return (value) => (value === '' || METHODS.has(value) ? undefined : 'method');
+  const passed = new Set<string>();
+  const isVersion = key.endsWith('version');
+  const used = detectors.filter((detector) => !isVersion || detector.notInVersions !== true);
+  return (value) => {
+    // Before the look-up, which reads all of the value.
+    if (isLong(value)) return 'length';
+    if (value === '' || passed.has(value)) return undefined;
+    if (passed.size >= DISTINCT_MAX) return 'distinct';
+    if (!PATTERN.test(value)) return 'pattern';
+    const found = detected(value, used);
+    if (found === undefined) passed.add(ownCopy(value));
+    return found;
+  };
+}
+
+function isLong(value: string): boolean {
+  if (value.length <= CHARS_MAX) return false;
+  return value.length > CHARS_MAX * 2 || Array.from(value).length > CHARS_MAX;
+}
+
+function detected(value: string, detectors: readonly Detector[]): ValueFault | undefined {
+  try {
+    const found = detectors.find((detector) => detector.find(value));
+    return found === undefined ? undefined : `detector ${found.name}`;
+  } catch {
+    // Nobody knows what it is; the error may hold the value and goes nowhere.
+    return 'detector failed';
+  }
+}

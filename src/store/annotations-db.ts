@@ -1,0 +1,93 @@
+import type { SqliteDatabase } from '../base/sqlite.ts';
+import type { Metadata, MetricType } from '../model/batch.ts';
+
+/** An exemplar as it is stored. */
+export interface StoredExemplar {
+  readonly seriesId: number;
+  readonly timeMs: number;
+  readonly value: number;
+  /** The label set as JSON. */
+  readonly labels: string;
+}
+
+/** What is stored beside samples. */
+export interface Annotations {
+  readonly exemplars: readonly StoredExemplar[];
+  readonly metadata: Iterable<Metadata>;
+  readonly deliveries: Iterable<string>;
+}
+
+/** The tables of exemplars, metadata and deliveries. The caller opens the transactions. */
+export interface AnnotationTables {
+  insert(annotations: Annotations): void;
+  /** Removes all but the latest exemplars and deliveries. */
+  prune(exemplars: number, deliveries: number): void;
+  /** The latest `[id, exemplar]`, the oldest first. */
+  exemplars(count: number): readonly [number, StoredExemplar][];
+  /** The latest, the oldest first. */
+  deliveries(count: number): readonly string[];
+  metadata(): readonly Metadata[];
+}
+
+export const ANNOTATION_SCHEMA = `
+  CREATE TABLE exemplar (
+    id INTEGER PRIMARY KEY, series_id INTEGER NOT NULL, time_ms REAL NOT NULL, value REAL, labels TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE metadata (metric TEXT PRIMARY KEY, type TEXT NOT NULL, help TEXT NOT NULL, unit TEXT NOT NULL)
+    STRICT, WITHOUT ROWID;
+  CREATE TABLE delivery (id INTEGER PRIMARY KEY, digest TEXT NOT NULL) STRICT;
+`;
+
+export function annotationTables(db: SqliteDatabase): AnnotationTables {
+  const insertExemplar = db.prepare('INSERT INTO exemplar (series_id, time_ms, value, labels) VALUES (?, ?, ?, ?)');
+  const insertDelivery = db.prepare('INSERT INTO delivery (digest) VALUES (?)');
+  const upsertMetadata = db.prepare('INSERT OR REPLACE INTO metadata (metric, type, help, unit) VALUES (?, ?, ?, ?)');
+  const pruneExemplars = db.prepare('DELETE FROM exemplar WHERE id <= (SELECT max(id) FROM exemplar) - ?');
+  const pruneDeliveries = db.prepare('DELETE FROM delivery WHERE id <= (SELECT max(id) FROM delivery) - ?');
+
+  return {
+    insert({ exemplars, metadata, deliveries }) {
+      // SQLite keeps NaN as NULL.
+      for (const one of exemplars) insertExemplar.run(one.seriesId, one.timeMs, one.value, one.labels);
+      for (const { metric, type, help, unit } of metadata) upsertMetadata.run(metric, type, help, unit);
+      for (const digest of deliveries) insertDelivery.run(digest);
+    },
+    prune(exemplars, deliveries) {
+      pruneExemplars.run(exemplars);
+      pruneDeliveries.run(deliveries);
+    },
+    exemplars(count) {
+      return db
+        .prepare<[number], [number, number, number, number | null, string]>(
+          'SELECT id, series_id, time_ms, value, labels FROM exemplar ORDER BY id DESC LIMIT ?',
+        )
+        .raw()
+        .all(count)
+        .reverse()
+        .map(([id, seriesId, timeMs, value, labels]) => [id, { seriesId, timeMs, value: value ?? Number.NaN, labels }]);
+    },
+    deliveries: (count) =>
+      db.prepare<[number], string>('SELECT digest FROM delivery ORDER BY id DESC LIMIT ?').pluck().all(count).reverse(),
+    metadata: () =>
+      db
+        .prepare<[], [string, string, string, string]>('SELECT metric, type, help, unit FROM metadata')
+        .raw()
+        .all()
+        .map(([metric, type, help, unit]) => ({ metric, type: metricType(type), help, unit })),
+  };
+}
+
+const METRIC_TYPES: Readonly<Record<MetricType, true>> = {
+  counter: true,
+  gauge: true,
+  histogram: true,
+  gaugehistogram: true,
+  summary: true,
+  info: true,
+  stateset: true,
+  unknown: true,
+};
+
+function metricType(type: string): MetricType {
+  return Object.hasOwn(METRIC_TYPES, type) ? (type as MetricType) : 'unknown';
+}

@@ -1,0 +1,179 @@
+import { FLOAT_ROW, histogramAt, type HistogramColumns, type NativeHistogram } from '../model/histogram.ts';
+import { firstAfter, isStaleAt } from '../model/series.ts';
+import type { ChunkColumns } from './chunk.ts';
+import { capacityFor, longer } from './growth.ts';
+import { BASE_IS_HISTOGRAM, EXTRA, type Head } from './head.ts';
+import { sliceStarts, startsOf, UNKNOWN_START, type Starts } from './starts.ts';
+import { copyOf, growable, lastHistogramRow, withRow, type TailExtra } from './tail-extra.ts';
+
+export function tailTimes(head: Head, ref: number): Float64Array<ArrayBuffer> {
+  return head.cells[ref]!.subarray(0, head.counts[ref]);
+}
+
+export function tailValues(head: Head, ref: number): Float64Array<ArrayBuffer> {
+  const cells = head.cells[ref]!;
+  const half = cells.length / 2;
+  return cells.subarray(half, half + head.counts[ref]!);
+}
+
+export function tailStarts(head: Head, ref: number): Starts {
+  const extra = extraOf(head, ref);
+  return extra === undefined ? UNKNOWN_START : sliceStarts(extra.starts, 0, head.counts[ref]!);
+}
+
+export function tailHistograms(head: Head, ref: number): HistogramColumns | undefined {
+  const histograms = extraOf(head, ref)?.histograms;
+  if (histograms === undefined) return undefined;
+  const { layouts, layoutOf, hints, starts, cells } = histograms;
+  const count = head.counts[ref]!;
+  return {
+    layouts,
+    layoutOf: layoutOf.subarray(0, count),
+    hints: hints.subarray(0, count),
+    starts: starts.subarray(0, count),
+    cells,
+  };
+}
+
+/** The last histogram of the series that is no pending row; undefined when it has none in or right before its tail. */
+export function lastTailHistogram(head: Head, ref: number): NativeHistogram | undefined {
+  const extra = extraOf(head, ref);
+  if (extra === undefined) return undefined;
+  const at = lastHistogramRow(extra, head.counts[ref]!);
+  return at < 0 ? extra.baseHistogram : histogramAt(extra.histograms!, at);
+}
+
+/** Makes room for `samples` more, so that they are put without copying the tail again and again. */
+export function reserveTail(head: Head, ref: number, samples: number): void {
+  const needed = head.counts[ref]! + samples;
+  if (needed * 2 > head.cells[ref]!.length) setCells(head, ref, capacityFor(needed), 0);
+}
+
+/**
+ * Puts row `row` of the columns behind the tail, or in the place of the tail's last sample when the times are equal.
+ * There must be room; see `reserveTail`.
+ */
+export function putTail(
+  head: Head,
+  ref: number,
+  times: Float64Array,
+  values: Float64Array,
+  row: number,
+  startMs: number,
+  histogram: NativeHistogram | undefined,
+): void {
+  const cells = head.cells[ref]!;
+  const time = times[row]!;
+  const count = head.counts[ref]!;
+  const at = count > 0 && cells[count - 1] === time ? count - 1 : count;
+  const valueAt = cells.length / 2 + at;
+  cells[at] = time;
+  const value = values[row]!;
+  if (value === value) cells[valueAt] = value;
+  // A NaN's payload may not survive a register, so its bytes are copied.
+  else cells.set(values.subarray(row, row + 1), valueAt);
+  head.counts[ref] = at + 1;
+  if (startMs !== UNKNOWN_START || histogram !== undefined || (head.flags[ref]! & EXTRA) !== 0) {
+    putExtra(head, ref, at, startMs, histogram);
+  }
+}
+
+/** Makes a stored tail the series' tail. */
+export function setTail(head: Head, ref: number, chunk: ChunkColumns): void {
+  const { times, values, starts, histograms, baseHistogram } = chunk;
+  const capacity = capacityFor(times.length);
+  const cells = new Float64Array(capacity * 2);
+  cells.set(times, 0);
+  cells.set(values, capacity);
+  head.cells[ref] = cells;
+  head.counts[ref] = times.length;
+  setExtra(head, ref, {
+    starts: typeof starts === 'number' ? starts : starts.slice(),
+    histograms: histograms === undefined ? undefined : growable(histograms, 0, times.length),
+    baseHistogram,
+  });
+}
+
+/** Makes a histogram before the tail, which is empty, what additions go on from. */
+export function setBaseHistogram(head: Head, ref: number, histogram: NativeHistogram): void {
+  setExtra(head, ref, { starts: UNKNOWN_START, histograms: undefined, baseHistogram: copyOf(histogram) });
+}
+
+/** Drops the first `samples` of the tail. Views that were handed out earlier stay as they are. */
+export function dropFromTail(head: Head, ref: number, samples: number): void {
+  const count = head.counts[ref]!;
+  const extra = extraOf(head, ref);
+  if (extra !== undefined) {
+    const { starts, histograms } = extra;
+    const last = lastHistogramRow(extra, count);
+    const isBase = (head.flags[ref]! & BASE_IS_HISTOGRAM) !== 0;
+    const dropsBase = isBase && last >= 0 && last < samples;
+    setExtra(head, ref, {
+      starts: typeof starts === 'number' ? starts : startsOf(starts.slice(samples, count)),
+      histograms: last < samples ? undefined : growable(histograms, samples, count),
+      baseHistogram: dropsBase ? copyOf(histogramAt(histograms!, last)) : isBase ? extra.baseHistogram : undefined,
+    });
+  }
+  setCells(head, ref, capacityFor(count - samples), samples);
+  head.counts[ref] = count - samples;
+}
+
+/** The last of the values that is no staleness marker and no histogram; zero when there is none. */
+export function lastFloat(values: Float64Array, histograms: HistogramColumns | undefined): number {
+  for (let i = values.length - 1; i >= 0; i--) {
+    if (histograms !== undefined && histograms.layoutOf[i] !== FLOAT_ROW) return 0;
+    if (!isStaleAt(values, i)) return values[i]!;
+  }
+  return 0;
+}
+
+/** The part of ascending `times` in [fromMs, toMs] as a pair of indexes, the second one exclusive. */
+export function rangeWithin(times: Float64Array, fromMs: number, toMs: number): [number, number] {
+  const end = times.length > 0 && times[times.length - 1]! <= toMs ? times.length : firstAfter(times, toMs);
+  if (times.length === 0 || times[0]! >= fromMs) return [0, end];
+  const before = firstAfter(times, fromMs);
+  const start = before > 0 && times[before - 1] === fromMs ? before - 1 : before;
+  return [Math.min(start, end), end];
+}
+
+export function extraOf(head: Head, ref: number): TailExtra | undefined {
+  return (head.flags[ref]! & EXTRA) === 0 ? undefined : head.extras.get(ref);
+}
+
+function setExtra(head: Head, ref: number, extra: TailExtra): void {
+  if (extra.starts === UNKNOWN_START && extra.histograms === undefined && extra.baseHistogram === undefined) {
+    head.extras.delete(ref);
+    head.flags[ref]! &= ~EXTRA;
+  } else {
+    head.extras.set(ref, extra);
+    head.flags[ref]! |= EXTRA;
+  }
+}
+
+/** Notes the start and the histogram of the sample at `at`, which is the tail's last. */
+function putExtra(head: Head, ref: number, at: number, startMs: number, histogram: NativeHistogram | undefined): void {
+  let extra = extraOf(head, ref);
+  if (extra === undefined) {
+    extra = { starts: UNKNOWN_START, histograms: undefined, baseHistogram: undefined };
+    head.extras.set(ref, extra);
+    head.flags[ref]! |= EXTRA;
+  }
+  if (at === 0 && typeof extra.starts === 'number') extra.starts = startMs;
+  if (extra.starts !== startMs) {
+    const column = typeof extra.starts === 'number' ? new Float64Array(0) : extra.starts;
+    const grown = at < column.length ? column : longer(column, new Float64Array(capacityFor(at + 1)));
+    if (typeof extra.starts === 'number') grown.fill(extra.starts, 0, at);
+    grown[at] = startMs;
+    extra.starts = grown;
+  }
+  if (histogram === undefined && extra.histograms === undefined) return;
+  extra.histograms = withRow(extra.histograms ?? growable(undefined, 0, 0), at, histogram);
+}
+
+/** Moves the tail, without its first `dropped` samples, into cells of their own. */
+function setCells(head: Head, ref: number, capacity: number, dropped: number): void {
+  const cells = new Float64Array(capacity * 2);
+  cells.set(tailTimes(head, ref).subarray(dropped), 0);
+  cells.set(tailValues(head, ref).subarray(dropped), capacity);
+  head.cells[ref] = cells;
+}

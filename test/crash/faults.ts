@@ -1,0 +1,25 @@
+import type { Edit } from '../plant-edits.ts';
+
+interface Fault {
+  readonly what: string;
+  readonly edits: readonly Edit[];
+}
+
+/** Faults of durability that stores have had for real; the crash test must find each of them. */
+export const FAULTS = {
+  'ack-first': {
+    what: 'senders get their reply before the record is written',
+    edits: [
+      {
+        file: 'src/agent/ingest.ts',
+        find: 'if (waiting.length === 1) setImmediate(flush);',
+        replace: `
+          resolve({ stored: batch.times.length, repeated: 0, rejected: new Map(), histograms: 0, exemplars: 0 });
+          if (waiting.length === 1) setTimeout(flush, 20);`,
+      },
+    ],
+  },
+} as const satisfies Record<string, Fault>;
+
+export type FaultName = keyof typeof FAULTS;
+export const FAULT_NAMES = Object.keys(FAULTS) as readonly FaultName[];

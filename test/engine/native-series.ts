@@ -1,0 +1,103 @@
+import {
+  CUSTOM_BUCKETS,
+  histogramBuilder,
+  RESET_UNKNOWN,
+  sliceHistograms,
+  type NativeHistogram,
+} from '../../src/model/histogram.ts';
+import { compareLabels, labelsOf, labelValue, type Labels } from '../../src/model/labels.ts';
+import { matcherTest, type Matcher } from '../../src/model/matcher.ts';
+import { setStaleAt, type SeriesColumns } from '../../src/model/series.ts';
+import type { Source } from '../../src/model/source.ts';
+import { STALE } from '../memory-source.ts';
+
+export type NativeSample = number | typeof STALE | NativeHistogram;
+
+/** A series whose samples `[time in ms, value]` may be native histograms. */
+export function nativeSeries(
+  labels: Readonly<Record<string, string>>,
+  samples: readonly (readonly [number, NativeSample])[],
+): SeriesColumns {
+  const values = new Float64Array(samples.length);
+  const histograms = histogramBuilder();
+  samples.forEach(([, value], i) => {
+    if (value === STALE) setStaleAt(values, i);
+    else if (typeof value === 'number') values[i] = value;
+    // A float that would spoil every result it gets into.
+    else {
+      values[i] = 1e300;
+      histograms.set(i, value);
+    }
+  });
+  return {
+    labels: labelsOf(labels),
+    times: Float64Array.from(samples, ([time]) => time),
+    values,
+    histograms: histograms.build(samples.length),
+  };
+}
+
+/** A histogram with exponential buckets: pairs of index and count. */
+export function exponential(
+  schema: number,
+  positive: readonly (readonly [number, number])[],
+  rest: {
+    negative?: readonly (readonly [number, number])[];
+    zero?: [threshold: number, count: number];
+    sum?: number;
+  } = {},
+): NativeHistogram {
+  const { negative = [], zero: [zeroThreshold, zeroCount] = [0, 0], sum = 1.5 } = rest;
+  const total = (pairs: readonly (readonly [number, number])[]): number =>
+    pairs.reduce((all, [, count]) => all + count, 0);
+  return {
+    layout: {
+      schema,
+      zeroThreshold,
+      positive: Int32Array.from(positive, ([index]) => index),
+      negative: Int32Array.from(negative, ([index]) => index),
+      bounds: new Float64Array(0),
+    },
+    hint: RESET_UNKNOWN,
+    count: zeroCount + total(positive) + total(negative),
+    sum,
+    zeroCount,
+    positive: Float64Array.from(positive, ([, count]) => count),
+    negative: Float64Array.from(negative, ([, count]) => count),
+  };
+}
+
+/** A histogram with custom bounds: pairs of position and count. */
+export function custom(bounds: readonly number[], buckets: readonly (readonly [number, number])[]): NativeHistogram {
+  const base = exponential(0, buckets);
+  return { ...base, layout: { ...base.layout, schema: CUSTOM_BUCKETS, bounds: Float64Array.from(bounds) } };
+}
+
+/** A source over series in memory that may hold histograms. */
+export function nativeSource(all: readonly SeriesColumns[]): Source {
+  const sorted = [...all].sort((a, b) => compareLabels(a.labels, b.labels));
+  return {
+    *select(matchers, fromMs, toMs) {
+      for (const { labels, times, values, histograms } of sorted) {
+        if (!matches(labels, matchers)) continue;
+        const from = times.filter((time) => time < fromMs).length;
+        const to = Math.max(from, times.filter((time) => time <= toMs).length);
+        yield {
+          labels,
+          times: times.subarray(from, to),
+          values: values.subarray(from, to),
+          histograms: histograms === undefined ? undefined : sliceHistograms(histograms, from, to),
+        };
+      }
+    },
+    *series(matchers, fromMs, toMs) {
+      for (const { labels, times } of sorted) {
+        if (matches(labels, matchers) && times.some((time) => time >= fromMs && time <= toMs)) yield labels;
+      }
+    },
+  };
+}
+
+export function matches(labels: Labels, matchers: readonly Matcher[]): boolean {
+  return matchers.every((matcher) => matcherTest(matcher)(labelValue(labels, matcher.name)));
+}

@@ -1,0 +1,162 @@
+import { expect, test } from 'vitest';
+import { batchBuilder } from '../../src/model/batch-builder.ts';
+import { ADD } from '../../src/model/batch.ts';
+import { histogramAt, isHistogramAt, type NativeHistogram } from '../../src/model/histogram.ts';
+import { labelsOf } from '../../src/model/labels.ts';
+import { openStore, type Store, type StoreProblem } from '../../src/store/store.ts';
+import { FLIP, printHistogram, storePath, tamper } from './samples.ts';
+
+const NOW = 1_000_000;
+
+function open(path: string, problems: StoreProblem[] = []): Store {
+  return openStore({ path, now: () => NOW, onProblem: (problem) => problems.push(problem) });
+}
+
+/** Series 1 alternates between floats and histograms, all with starts; every 10th histogram has other buckets. */
+function appendMixed(store: Store, from: number, to: number): void {
+  const batch = batchBuilder();
+  const series = batch.seriesOf(labelsOf({ __name__: 'm' }));
+  for (let time = from; time <= to; time++) {
+    const index = Math.floor(time / 20);
+    if (time % 2 === 0) batch.sample(series, time, time * 2, undefined, 1 + index);
+    else batch.histogram(series, time, histogramOf(index, time), undefined, 1 + index);
+  }
+  store.append(batch.build());
+}
+
+function histogramOf(index: number, count: number): NativeHistogram {
+  const none = { indexes: new Int32Array(0), counts: new Float64Array(0) };
+  return {
+    layout: {
+      schema: 0,
+      zeroThreshold: 0,
+      positive: Int32Array.of(index),
+      negative: none.indexes,
+      bounds: new Float64Array(0),
+    },
+    hint: 0,
+    count,
+    sum: count,
+    zeroCount: 0,
+    positive: Float64Array.of(count),
+    negative: none.counts,
+  };
+}
+
+/** The times that a store holds, as ranges, every sample being the one that `appendMixed` made. */
+function held(store: Store): string {
+  const [columns] = store.select([], -Infinity, Infinity);
+  const { times, values, histograms, startTimes } = columns!;
+  const ranges: [from: number, to: number][] = [];
+  for (const [i, time] of times.entries()) {
+    const index = Math.floor(time / 20);
+    if (time % 2 === 0) expect(values[i]).toBe(time * 2);
+    else expect(printHistogram(histogramAt(histograms!, i))).toBe(printHistogram(histogramOf(index, time)));
+    expect(isHistogramAt(histograms, i)).toBe(time % 2 !== 0);
+    expect(startTimes![i]).toBe(1 + index);
+    if (ranges.at(-1)?.[1] === time - 1) ranges.at(-1)![1] = time;
+    else ranges.push([time, time]);
+  }
+  return ranges.map(([from, to]) => `${from}-${to}`).join(' ');
+}
+
+/** Any bit of the sections behind the plain columns, or their end. */
+const SECTION_DAMAGE = [
+  `CAST(substr(body, 1, length(body) - 100) || x'5a' || substr(body, length(body) - 98) AS BLOB)`,
+  `CAST(substr(body, 1, length(body) / 2) || x'5a' || substr(body, length(body) / 2 + 2) AS BLOB)`,
+  'substr(body, 1, length(body) - 8)',
+  `CAST(body || x'0000000000000000' AS BLOB)`,
+  `CAST(substr(body, 1, 12) || x'ff' || substr(body, 14) AS BLOB)`,
+];
+
+test('records with histograms and starts are damaged one by one', () => {
+  for (const damage of SECTION_DAMAGE) {
+    const path = storePath();
+    const store = open(path);
+    for (let n = 0; n < 3; n++) appendMixed(store, n * 100, n * 100 + 99);
+    expect(held(store)).toBe('0-299');
+    store.close();
+    tamper(path, (db) => db.exec(`UPDATE record SET body = ${damage} WHERE id = 2`));
+    const problems: StoreProblem[] = [];
+    const again = open(path, problems);
+    expect(problems.map(({ kind }) => kind)).toEqual(['record']);
+    expect(held(again)).toBe('0-99 200-299');
+    expect(again.stats()).toMatchObject({ samples: 200, quarantined: 1 });
+    again.close();
+  }
+});
+
+test('chunks and tails with histograms and starts are damaged one by one', () => {
+  for (const damage of SECTION_DAMAGE) {
+    const path = storePath();
+    const store = open(path);
+    appendMixed(store, 0, 999);
+    store.checkpoint();
+    expect(held(store)).toBe('0-999');
+    store.close();
+    tamper(path, (db) => {
+      db.exec(`UPDATE chunk SET body = ${damage} WHERE start_ms = 240`);
+      db.exec(`UPDATE tail SET body = ${damage}`);
+    });
+    const problems: StoreProblem[] = [];
+    const again = open(path, problems);
+    expect(held(again)).toBe('0-239 480-959');
+    expect(problems.map(({ kind }) => kind)).toEqual(['chunk', 'chunk']);
+    appendMixed(again, 1_000, 1_009);
+    again.checkpoint();
+    again.close();
+    const third = open(path, problems);
+    expect(held(third)).toBe('0-239 480-959 1000-1009');
+    expect(third.stats()).toMatchObject({ samples: 730, quarantined: 2 });
+    expect(problems).toHaveLength(2);
+    third.close();
+  }
+});
+
+test('an addition goes on from the histogram of the last chunk where the tail is lost', () => {
+  // Whether a query or the append itself finds the damage.
+  for (const seen of ['append', 'select']) {
+    const path = storePath();
+    const store = open(path);
+    appendMixed(store, 0, 300);
+    store.checkpoint();
+    store.close();
+    tamper(path, (db) => db.exec(`UPDATE tail SET body = ${FLIP}`));
+    let again = open(path);
+    if (seen === 'select') expect(held(again)).toBe('0-239');
+    const batch = batchBuilder();
+    batch.histogram(batch.seriesOf(labelsOf({ __name__: 'm' })), 100, histogramOf(11, 5), ADD);
+    expect(again.append(batch.build())).toMatchObject({ stored: 1 });
+    // The last sealed sample, at 239, is a histogram. It is added to, and its place is not taken.
+    for (const _ of [1, 2]) {
+      const [columns] = again.select([], 240, Infinity);
+      expect([...columns!.times]).toEqual([240]);
+      expect(printHistogram(histogramAt(columns!.histograms!, 0))).toBe(printHistogram(histogramOf(11, 239 + 5)));
+      again.checkpoint();
+      again.close();
+      again = open(path);
+    }
+    again.close();
+  }
+});
+
+test('a damaged exemplar goes into quarantine and the rest serves', () => {
+  const path = storePath();
+  const store = open(path);
+  const batch = batchBuilder();
+  batch.add(labelsOf({ __name__: 'm' }), 10, 1);
+  for (let time = 1; time <= 3; time++)
+    batch.exemplar({ series: 0, timeMs: time, value: 1, labels: ['id', `${time}`] });
+  store.append(batch.build());
+  store.close();
+  tamper(path, (db) => db.exec(`UPDATE exemplar SET labels = '["id"' WHERE id = 2`));
+  const problems: StoreProblem[] = [];
+  const again = open(path, problems);
+  expect(problems.map(({ kind }) => kind)).toEqual(['exemplar']);
+  expect([...again.exemplars([], 0, 10)].map(({ exemplars }) => exemplars.map(({ timeMs }) => timeMs))).toEqual([
+    [1, 3],
+  ]);
+  again.close();
+  open(path, problems).close();
+  expect(problems).toHaveLength(1);
+});
