@@ -76,7 +76,7 @@ export function cellsOf(layout: HistogramLayout): number {
   return BUCKET_CELLS + layout.positive.length + layout.negative.length;
 }
 
-export function sameLayout(a: HistogramLayout, b: HistogramLayout): boolean {
+function sameLayout(a: HistogramLayout, b: HistogramLayout): boolean {
   if (a === b) return true;
   return (
     a.schema === b.schema &&

@@ -199,7 +199,7 @@ export function settleMany(head: Head, pending: Pending): void {
   if (pending.count >= ROWS_MAX || pending.histogramBytes >= HISTOGRAM_BYTES_MAX) settleAll(head, pending);
 }
 
-export function settleAll(head: Head, pending: Pending): void {
+function settleAll(head: Head, pending: Pending): void {
   for (let row = 0; row < pending.count; row++) settle(head, pending, pending.refs[row]!);
   pending.count = 0;
   pending.starts = undefined;

@@ -136,7 +136,7 @@ export function rangeWithin(times: Float64Array, fromMs: number, toMs: number): 
   return [Math.min(start, end), end];
 }
 
-export function extraOf(head: Head, ref: number): TailExtra | undefined {
+function extraOf(head: Head, ref: number): TailExtra | undefined {
   return (head.flags[ref]! & EXTRA) === 0 ? undefined : head.extras.get(ref);
 }
 

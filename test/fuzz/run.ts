@@ -42,7 +42,7 @@ export function runCase(target: FuzzTarget, seed: number, index: number, counts:
       return finding(error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
     if (error.code === 'internal') return finding(`an internal error: ${error.message}`);
-    if (isValid) return finding(`a valid input is refused: ${error.message}`);
+    if (isValid && target.mayRefuseValid !== true) return finding(`a valid input is refused: ${error.message}`);
     counts.refused++;
   }
   const tookMs = performance.now() - startedMs;

@@ -10,6 +10,8 @@ export interface FuzzTarget {
   valid(random: Random): Uint8Array;
   /** Decodes. Throws a `ComityError` for an input that is not taken; any other error is a finding. */
   decode(input: Uint8Array): void;
+  /** Whether what `valid` makes may be refused now and then. */
+  readonly mayRefuseValid?: boolean;
 }
 
 /** Throws unless a batch is one that the store could take: whatever came in, this must hold. */

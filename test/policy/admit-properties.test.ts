@@ -6,7 +6,7 @@ import { ATTRIBUTES } from '../../src/policy/attribute-table.ts';
 import { domainKeys } from '../../src/policy/domain-key.ts';
 import { LABELS } from '../../src/policy/label-classes.ts';
 import { labelName } from '../../src/wire/otlp/names.ts';
-import { seededRandom } from '../store/samples.ts';
+import { randomFrom } from '../random.ts';
 
 const keys = domainKeys(Buffer.alloc(32, 7));
 const make = (root = keys) => admission({ keys: root, domainLabel: 'domain', now: () => 0 });
@@ -99,7 +99,7 @@ test('any words at all are answered', () => {
 
 test('no canary in a prohibited or unknown place is stored', () => {
   const seed = 4711;
-  const random = seededRandom(seed);
+  const random = randomFrom(seed).next;
   const canaries: string[] = [];
   function canary(): string {
     const digits = Math.floor(random() * 2 ** 48).toString(36);

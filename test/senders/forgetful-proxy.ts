@@ -30,12 +30,12 @@ export async function forgetfulHttpProxy(target: string): Promise<ForgetfulProxy
     forward(target, request)
       .then(({ body, answer, answerBody }) => {
         if (memory.isNew(request.url, body)) return void socket.resetAndDestroy();
-        const type = answer.headers.get('content-type');
-        response.writeHead(answer.status, type === null ? {} : { 'content-type': type });
+        const headers = [...answer.headers].filter(([name]) => !OF_CONNECTION.has(name));
+        response.writeHead(answer.status, Object.fromEntries(headers));
         response.end(answerBody);
       })
-      // A sender that went away, or an agent that did, which the sender learns in the same way.
-      .catch(() => socket.destroy());
+      // What the proxy itself does wrong is told, too: a test that misses samples looks here.
+      .catch((error: unknown) => void response.writeHead(502).end(String(error)));
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const close = async () => {
@@ -45,16 +45,21 @@ export async function forgetfulHttpProxy(target: string): Promise<ForgetfulProxy
   return { url: urlOf(server.address()), counts: memory.counts, close };
 }
 
+/** Headers of one connection or of one coding of a body, which the proxy makes anew. */
+const OF_CONNECTION: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'date',
+  'host',
+  'keep-alive',
+  'transfer-encoding',
+]);
+
 async function forward(target: string, request: IncomingMessage) {
   const body = await buffer(request);
-  const {
-    'content-length': _length,
-    'transfer-encoding': _coding,
-    connection: _c,
-    host: _h,
-    ...rest
-  } = request.headers;
-  const headers = Object.entries(rest).map(([name, value]): [string, string] => [name, String(value)]);
+  const headers = Object.entries(request.headers)
+    .filter(([name]) => !OF_CONNECTION.has(name))
+    .map(([name, value]): [string, string] => [name, String(value)]);
   const answer = await fetch(`${target}${request.url}`, { method: 'POST', headers, body: new Uint8Array(body) });
   return { body, answer, answerBody: Buffer.from(await answer.arrayBuffer()) };
 }

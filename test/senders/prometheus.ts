@@ -10,6 +10,8 @@ import { answers, isExecutable, startTied, versionOf } from './tied-program.ts';
 export interface PrometheusSender {
   /** Root of its HTTP API, without a slash at the end. */
   readonly url: string;
+  /** The end of its log. */
+  log(): string;
   close(): Promise<void>;
 }
 
@@ -53,8 +55,8 @@ export async function startPrometheus(
       ...args,
     ];
   };
-  const { close } = await startTied(program, prepare, () => answers(`${url}/-/ready`));
-  return { url, close };
+  const { log, close } = await startTied(program, prepare, () => answers(`${url}/-/ready`));
+  return { url, log, close };
 }
 
 /** A series as it is in a Prometheus's own store. */

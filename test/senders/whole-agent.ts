@@ -63,7 +63,7 @@ export async function startWholeAgent(options: Partial<AgentConfig> = {}): Promi
 
 /** A line of the agent's metrics that counts something other than success. */
 function isComplaint(line: string): boolean {
-  if (/ 0$/.test(line)) return false;
+  if (line.endsWith(' 0')) return false;
   if (/^comity_(agent_rejected|ingest_memory_refusals)_total/.test(line)) return true;
   if (line.startsWith('comity_agent_requests_total')) return !/status="(2\d\d|OK)"/.test(line);
   return line.startsWith('comity_admission_total') && !line.includes('action="kept"');

@@ -10,7 +10,8 @@ import {
 } from '../../src/model/histogram.ts';
 import { decodeChunk, encodeChunk } from '../../src/store/chunk.ts';
 import { decodeRecord, encodeRecord } from '../../src/store/write-ahead.ts';
-import { printHistogram, seededRandom, STALE_BITS } from './samples.ts';
+import { randomFrom } from '../random.ts';
+import { printHistogram, STALE_BITS } from './samples.ts';
 
 const TIMES = Float64Array.of(-1, 0, 1.5, 1_700_000_000_000, 2 ** 53);
 const VALUES = new Float64Array(
@@ -144,7 +145,7 @@ for (const [name, { bytes, decode, want }] of Object.entries(CODECS)) {
 
 test('a frame whose checksum is right but whose parts do not fit is refused', () => {
   for (const { bytes, decode } of Object.values(CODECS)) {
-    const random = seededRandom(1);
+    const random = randomFrom(1).next;
     for (let round = 0; round < 20_000; round++) {
       const changed = bytes.slice();
       const view = new DataView(changed.buffer);

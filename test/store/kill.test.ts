@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { histogramAt } from '../../src/model/histogram.ts';
 import { openStore } from '../../src/store/store.ts';
-import { seededRandom, storePath } from './samples.ts';
+import { randomFrom } from '../random.ts';
+import { storePath } from './samples.ts';
 
 const CHILD = fileURLToPath(new URL('kill-child.ts', import.meta.url));
 const KILLS = 5;
@@ -25,7 +26,7 @@ async function appendUntilKilled(path: string, first: number, lifeMs: number): P
 }
 
 test(`every acknowledged batch survives kill -9, once (SEED=${SEED})`, { timeout: 60_000 }, async () => {
-  const random = seededRandom(SEED);
+  const random = randomFrom(SEED).next;
   const path = storePath();
   let stored = 0;
   for (let kill = 0; kill < KILLS; kill++) {

@@ -15,8 +15,9 @@ import { CUSTOM_BUCKETS, type NativeHistogram } from '../../src/model/histogram.
 import { labelsOf, type Labels } from '../../src/model/labels.ts';
 import type { Matcher } from '../../src/model/matcher.ts';
 import { openStore, type Store, type StoreProblem } from '../../src/store/store.ts';
+import { randomFrom } from '../random.ts';
 import { naiveStore } from './naive-store.ts';
-import { printSelect, seededRandom, storePath } from './samples.ts';
+import { printSelect, storePath } from './samples.ts';
 
 const NOW = 1_700_000_000_000;
 const VALUES = [0, -0, 1, 2.5, -3, NaN, Infinity, -Infinity, 1e300, 5e-324];
@@ -24,7 +25,7 @@ const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
 /** Random appends, checkpoints and reopenings against the naive store; every answer must agree bit for bit. */
 function run(seed: number, actions: number): void {
-  const random = seededRandom(seed);
+  const random = randomFrom(seed).next;
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
   const int = (below: number): number => Math.floor(random() * below);
   const path = storePath();

@@ -73,14 +73,3 @@ export function bitsOf(value: number): bigint {
 }
 
 export const STALE_BITS = 0x7ff0000000000002n;
-
-/** A generator of numbers in [0, 1) (mulberry32); the same seed gives the same numbers. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -1,9 +1,9 @@
+import { randomFrom } from '../random.ts';
 import { expect, test } from 'vitest';
 import { labelsOf, type Labels } from '../../src/model/labels.ts';
 import { exemplarRing } from '../../src/store/exemplars.ts';
 import { labelTable } from '../../src/store/label-table.ts';
 import { seriesIndex } from '../../src/store/series-index.ts';
-import { seededRandom } from './samples.ts';
 
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
@@ -12,7 +12,7 @@ function labelsAt(number: number): Labels {
 }
 
 test(`an index from which series were taken is as if they had never been in it (SEED=${SEED})`, () => {
-  const random = seededRandom(SEED);
+  const random = randomFrom(SEED).next;
   const int = (below: number): number => Math.floor(random() * below);
   for (let round = 0; round < 50; round++) {
     const index = seriesIndex();

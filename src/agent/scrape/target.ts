@@ -148,10 +148,18 @@ function targetUrl(
   }
   const query = new URLSearchParams();
   for (const name of [...values.keys()].sort()) for (const value of values.get(name)!) query.append(name, value);
-  const url = new URL('http://host');
-  url.pathname = path.replaceAll('%', '%25');
   const search = query.toString();
-  return `${scheme}://${host}${path === '' ? '' : url.pathname}${search === '' ? '' : `?${search}`}`;
+  return `${scheme}://${host}${escapePath(path)}${search === '' ? '' : `?${search}`}`;
+}
+
+/** A path is taken as it is, "%41" and line breaks too: a `URL` would interpret the one and drop the other. */
+function escapePath(path: string): string {
+  if (path === '') return '';
+  const escaped = encodeURIComponent(path.toWellFormed()).replaceAll(
+    /%(?:24|26|2B|2C|2F|3A|3B|3D|40)/g,
+    decodeURIComponent,
+  );
+  return escaped.startsWith('/') ? escaped : `/${escaped}`;
 }
 
 function filterNames(labels: Labels, keep: (name: string) => boolean): Labels {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { makeTarget } from '../../../src/agent/scrape/target.ts';
 import { labelsRecord } from '../../../src/model/labels.ts';
+import { randomFrom } from '../../random.ts';
 import { findOracle } from '../../oracle/oracle.ts';
 import { jobsOf } from './harness.ts';
 import { sorted, startScrapingOracle } from './prometheus.ts';
@@ -11,17 +12,6 @@ if (program === undefined) console.warn('skipped: relabelling beside Prometheus 
 
 const SEED = Number(process.env['COMITY_SEED'] ?? Date.now() % 1_000_000);
 
-/** Mulberry32: the same figures for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 interface ApiTarget {
   readonly labels: Record<string, string>;
   readonly discoveredLabels: Record<string, string>;
@@ -30,9 +20,7 @@ interface ApiTarget {
 }
 
 describe.skipIf(program === undefined)(`relabelling of targets, seed ${SEED}`, () => {
-  const random = randomFrom(SEED);
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
-  const chance = (part: number): boolean => random() < part;
+  const { next, pick, chance } = randomFrom(SEED);
 
   const NAMES = [
     'zone',
@@ -51,7 +39,7 @@ describe.skipIf(program === undefined)(`relabelling of targets, seed ${SEED}`, (
   const TEMPLATES = ['$1', '$2', '${1}x', '$1x', '${first}-$2', '$$', 'fixed', '', '$0', 'a${9}b', '${', '$01'];
 
   function rule(): Record<string, unknown> {
-    const some = Array.from({ length: Math.floor(random() * 3) }, () => pick(NAMES));
+    const some = Array.from({ length: Math.floor(next() * 3) }, () => pick(NAMES));
     const sources = some.length === 0 ? {} : { source_labels: some };
     const separator = chance(0.2) ? { separator: pick(['', '-', '$1']) } : {};
     switch (pick(['replace', 'replace', 'replace', 'keep', 'drop', 'hash', 'map', 'drop1', 'keep1', 'case', 'equal'])) {
@@ -87,7 +75,7 @@ describe.skipIf(program === undefined)(`relabelling of targets, seed ${SEED}`, (
     const labels: Record<string, string> = {};
     for (const name of NAMES) if (name !== '__address__' && chance(0.5)) labels[name] = pick(VALUES);
     return {
-      targets: [pick(['a:1', 'b.example:9100', '[::1]:80', 'UPPER:2']), `h${Math.floor(random() * 1e6)}:1`],
+      targets: [pick(['a:1', 'b.example:9100', '[::1]:80', 'UPPER:2']), `h${Math.floor(next() * 1e6)}:1`],
       labels,
     };
   }
@@ -97,9 +85,9 @@ describe.skipIf(program === undefined)(`relabelling of targets, seed ${SEED}`, (
       job_name: `job ${index}`,
       scrape_interval: pick(['1h', '1d', '90m']),
       ...(chance(0.3) ? { params: { q: ['one', 'two'], 'b c': ['ä&'] } } : {}),
-      ...(chance(0.2) ? { metrics_path: '/x y/%41' } : {}),
+      ...(chance(0.2) ? { metrics_path: pick(['/x y/%41', '/a\nb\\c/../(d)*!?é#', 'no-slash']) } : {}),
       static_configs: [group(), group()],
-      relabel_configs: Array.from({ length: 1 + Math.floor(random() * 4) }, rule),
+      relabel_configs: Array.from({ length: 1 + Math.floor(next() * 4) }, rule),
     }));
     const text = stringify({ scrape_configs: jobs });
     const oracle = await startScrapingOracle(text);
