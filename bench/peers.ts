@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { freePorts, startProgram, waitUntilReady } from '../scripts/demo/processes.ts';
 import { findProgram } from '../test/oracle/program.ts';
+import { EMPTY_EXPORT, findCollector } from '../test/senders/collector.ts';
 
 /** A server under load, in a process of its own with fresh data. */
 export interface Peer {
@@ -62,8 +61,8 @@ export async function startPrometheus(): Promise<Peer | undefined> {
 }
 
 /**
- * The OpenTelemetry Collector with its OTLP receiver, the redaction processor and an exporter that drops everything:
- * `COMITY_COLLECTOR`, else `otelcol-contrib` or `otelcol` on the PATH. `allowedKeys` are the attributes that stay.
+ * The OpenTelemetry Collector with its OTLP receiver, the redaction processor and an exporter that drops everything.
+ * `allowedKeys` are the attributes that stay.
  */
 export function collector(allowedKeys: readonly string[]): StartPeer {
   return async () => {
@@ -96,24 +95,8 @@ export function collector(allowedKeys: readonly string[]): StartPeer {
   };
 }
 
-/** A request of nothing, which an OTLP receiver answers 200; the Collector has no page of its own that says it is ready. */
-const EMPTY_EXPORT = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
-
 /** What redaction looks for in values that stay: card numbers and e-mail addresses. */
 const BLOCKED_VALUES = ['4[0-9]{12}(?:[0-9]{3})?', '(5[1-5][0-9]{14})', '[a-zA-Z0-9._%+-]+@[a-zA-Z0-9.-]+'];
-
-async function findCollector(): Promise<string | undefined> {
-  const named = process.env['COMITY_COLLECTOR'];
-  for (const program of named ? [named] : ['otelcol-contrib', 'otelcol']) {
-    try {
-      await promisify(execFile)(program, ['--version']);
-      return program;
-    } catch {
-      // Not this one.
-    }
-  }
-  return undefined;
-}
 
 async function startPeer(
   name: string,

@@ -1,4 +1,5 @@
-import { histogramBuilder, sliceHistograms, type NativeHistogram } from '../src/model/histogram.ts';
+import { histogramBuilder } from '../src/model/growing-histograms.ts';
+import { sliceHistograms, type NativeHistogram } from '../src/model/histogram.ts';
 import { labelsOf, labelValue, compareLabels, type Labels } from '../src/model/labels.ts';
 import { matcherTest, type Matcher } from '../src/model/matcher.ts';
 import { setStaleAt, type SeriesColumns } from '../src/model/series.ts';

@@ -3,10 +3,11 @@ import { ComityError, ERRORS, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { METRIC_NAME, type Labels } from '../model/labels.ts';
-import { remoteWriteDecoder, type DecodedWrite, type RemoteWriteMessage } from '../wire/remote-write/decode.ts';
+import { remoteWriteDecoder, type DecodedWrite } from '../wire/remote-write/decode.ts';
 import { checkSnappy, messageOf } from '../wire/remote-write/negotiate.ts';
 import { snappyDecoder } from '../wire/snappy.ts';
 import type { ReceiverDeps } from './receiver.ts';
+import { recentRequests } from './recent-requests.ts';
 import { boundBodies, takeRawBodies, type BodyBudget } from './request-body.ts';
 
 /**
@@ -15,12 +16,15 @@ import { boundBodies, takeRawBodies, type BodyBudget } from './request-body.ts';
  * so that the sender does not try again. What cannot be read gets 400, 413 or 415 and nothing of it is stored; 429 and 503
  * carry Retry-After and mean that nothing was stored either. Answers to 2.0 say in their headers what was written.
  *
+ * A request that was stored whole is so again when it is sent again, because its answer was lost: 204.
+ *
  * Exemplars of a 1.0 request are kept where they can be and do not fail it, as in Prometheus: a sender would count all of
  * its samples as failed.
  */
 export async function remoteWriteReceiver(app: FastifyInstance, deps: ReceiverDeps, budget: BodyBudget): Promise<void> {
   const decode = remoteWriteDecoder(deps);
   const snappy = snappyDecoder(LIMITS.decompressedBytes);
+  const recent = recentRequests();
   // A scope of its own, so that body parsers and the error format are those of remote write for this path only.
   await app.register(async (scope) => {
     takeRawBodies(scope);
@@ -41,9 +45,15 @@ export async function remoteWriteReceiver(app: FastifyInstance, deps: ReceiverDe
         const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
         // No pause from here to `append`: the decompressed bytes are the decoder's, until its next call.
         const decoded = decode(message, snappy.decode(body));
-        const appended = await store(deps, decoded.batch, request);
+        let appended = await store(deps, decoded.batch, request);
+        if (leavesOut(appended, decoded) && recent.has(message, body)) appended = repetition(appended, decoded);
         report(deps, decoded, appended, request);
-        return sendOutcome(reply, message, decoded, appended);
+        const isV2 = message === 'io.prometheus.write.v2.Request';
+        if (isV2) writtenHeaders(reply, decoded, appended);
+        const faults = faultsOf(decoded, appended, isV2);
+        if (faults.length > 0) return sendText(reply, 400, faults.join('; '));
+        recent.add(message, body);
+        return reply.code(204).send();
       },
     });
     scope.route({
@@ -77,6 +87,16 @@ async function store(deps: ReceiverDeps, batch: Batch, request: FastifyRequest):
   }
 }
 
+function leavesOut({ rejected, exemplars }: Appended, { batch }: DecodedWrite): boolean {
+  return rejected.size > 0 || exemplars < batch.exemplars.length;
+}
+
+/** The outcome for a request that was stored whole before: what the store rejects now it has. */
+function repetition(appended: Appended, { batch }: DecodedWrite): Appended {
+  const repeated = appended.repeated + rejectedCount(appended);
+  return { ...appended, repeated, rejected: new Map(), exemplars: batch.exemplars.length };
+}
+
 /** What is stored stays stored: a fault in here is logged and the sender still told of its success. */
 function report(deps: ReceiverDeps, decoded: DecodedWrite, appended: Appended, request: FastifyRequest): void {
   const { counters } = deps;
@@ -96,18 +116,6 @@ function report(deps: ReceiverDeps, decoded: DecodedWrite, appended: Appended, r
 
 /** The store does not take exemplars that are older than one that it has. */
 const EXEMPLAR_NOT_KEPT = 'exemplar_out_of_order';
-
-function sendOutcome(
-  reply: FastifyReply,
-  message: RemoteWriteMessage,
-  decoded: DecodedWrite,
-  appended: Appended,
-): FastifyReply {
-  const isV2 = message === 'io.prometheus.write.v2.Request';
-  if (isV2) writtenHeaders(reply, decoded, appended);
-  const faults = faultsOf(decoded, appended, isV2);
-  return faults.length === 0 ? reply.code(204).send() : sendText(reply, 400, faults.join('; '));
-}
 
 /** A text for each thing that was lost. */
 function faultsOf({ batch, leftOut }: DecodedWrite, appended: Appended, isV2: boolean): string[] {

@@ -1,5 +1,6 @@
 import { SET, seriesHandle, type Batch, type Exemplar, type Metadata, type SeriesHandle } from './batch.ts';
-import { histogramBuilder, type NativeHistogram } from './histogram.ts';
+import { histogramBuilder } from './growing-histograms.ts';
+import { type NativeHistogram } from './histogram.ts';
 import { labelsKey, type Labels } from './labels.ts';
 import { setStaleAt } from './series.ts';
 
@@ -30,7 +31,7 @@ export function batchBuilder(capacity = 256): BatchBuilder {
   const ids = new Map<string, number>();
   const exemplars: Exemplar[] = [];
   const metadata: Metadata[] = [];
-  const histograms = histogramBuilder();
+  const histograms = histogramBuilder(capacity);
   let rows = 0;
   let seriesColumn = new Uint32Array(capacity);
   let times = new Float64Array(capacity);

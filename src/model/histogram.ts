@@ -185,67 +185,15 @@ function usedCells({ layouts, layoutOf, starts }: HistogramColumns): [from: numb
   return end === 0 ? [0, 0] : [from, end - from];
 }
 
-/** Collects histograms row by row, floats in between; equal layouts become one. */
-export interface HistogramBuilder {
-  /** Sets row `row`, which must be higher than any before it; the rows in between are floats. */
-  set(row: number, histogram: NativeHistogram): void;
-  /** The columns over rows [0, rows), or undefined when no row is a histogram. */
-  build(rows: number): HistogramColumns | undefined;
-}
-
-export function histogramBuilder(): HistogramBuilder {
-  const layouts: HistogramLayout[] = [];
-  const rowsSet: number[] = [];
-  const layoutOfSet: number[] = [];
-  const hintsSet: number[] = [];
-  const startsSet: number[] = [];
-  let cells = new Float64Array(0);
-  let used = 0;
-
-  return {
-    set(row, histogram) {
-      const { layout } = histogram;
-      const end = used + cellsOf(layout);
-      if (end > cells.length) {
-        const grown = new Float64Array(Math.max(end, cells.length * 2, 64));
-        grown.set(cells.subarray(0, used));
-        cells = grown;
-      }
-      rowsSet.push(row);
-      layoutOfSet.push(layoutIndex(layouts, layout));
-      hintsSet.push(histogram.hint);
-      startsSet.push(used);
-      cells[used + COUNT_CELL] = histogram.count;
-      cells[used + SUM_CELL] = histogram.sum;
-      cells[used + ZERO_COUNT_CELL] = histogram.zeroCount;
-      cells.set(histogram.positive, used + BUCKET_CELLS);
-      cells.set(histogram.negative, used + BUCKET_CELLS + layout.positive.length);
-      used = end;
-    },
-    build(rows) {
-      if (rowsSet.length === 0) return undefined;
-      const layoutOf = new Int32Array(rows).fill(FLOAT_ROW);
-      const hints = new Uint8Array(rows);
-      const starts = new Uint32Array(rows);
-      for (const [i, row] of rowsSet.entries()) {
-        layoutOf[row] = layoutOfSet[i]!;
-        hints[row] = hintsSet[i]!;
-        starts[row] = startsSet[i]!;
-      }
-      return { layouts, layoutOf, hints, starts, cells: cells.subarray(0, used) };
-    },
-  };
-}
-
 /** Layouts that a new one is compared with: many series in one batch have few shapes, and a search must stay short. */
 const LAYOUTS_COMPARED = 16;
 
 /** The index of an equal layout in `layouts`, to which a new one is added. */
 export function layoutIndex(layouts: HistogramLayout[], layout: HistogramLayout): number {
+  const first = Math.max(0, layouts.length - LAYOUTS_COMPARED);
   // From the end: a series that changed its buckets goes on with the newest ones.
-  for (let i = layouts.length - 1; i >= Math.max(0, layouts.length - LAYOUTS_COMPARED); i--) {
-    if (sameLayout(layouts[i]!, layout)) return i;
-  }
+  for (let i = layouts.length - 1; i >= first; i--) if (layouts[i] === layout) return i;
+  for (let i = layouts.length - 1; i >= first; i--) if (sameLayout(layouts[i]!, layout)) return i;
   return layouts.push(layout) - 1;
 }
 
@@ -258,6 +206,7 @@ function sameBits(a: Float64Array, b: Float64Array): boolean {
 
 function sameNumbers(a: Int32Array | Float64Array, b: Int32Array | Float64Array): boolean {
   if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  // From the end, where ascending numbers that are not the same differ first.
+  for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
   return true;
 }

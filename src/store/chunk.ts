@@ -1,10 +1,5 @@
-import {
-  concatHistograms,
-  histogramAt,
-  histogramBuilder,
-  type HistogramColumns,
-  type NativeHistogram,
-} from '../model/histogram.ts';
+import { histogramBuilder } from '../model/growing-histograms.ts';
+import { concatHistograms, histogramAt, type HistogramColumns, type NativeHistogram } from '../model/histogram.ts';
 import { readFrame, writeFrame, type Framed } from './framed.ts';
 import { columnsOf, readSection, sectionBytes, sectionOf, writeSection } from './histogram-section.ts';
 import { readStarts, START_FLAGS, startBytes, startFlags, writeStarts, type Starts } from './starts.ts';
@@ -25,7 +20,7 @@ const HISTOGRAMS = 4;
 const CHUNK: Framed = { name: 'chunk', headerBytes: 24, flags: START_FLAGS | HISTOGRAMS };
 const BASE_AT = 16;
 
-/** The bytes of one chunk. Values keep their bits. */
+/** The bytes of one chunk, good until the next frame is made. Values keep their bits. */
 export function encodeChunk(chunk: ChunkColumns): Uint8Array {
   const { times, values, starts, base } = chunk;
   const rows = times.length;

@@ -35,7 +35,22 @@ const CRC_FROM = 8;
 const ROWS_AT = 8;
 const FLAGS_AT = 12;
 
-/** Makes a frame whose sections take `sectionBytes` and are written by `fill`. */
+/** Memory that frames are made in: a usual one is written to the database and then of no use. */
+let room = new Uint8Array(64 * 1024);
+
+/** Longer frames get memory of their own. */
+const ROOM_BYTES_MAX = 1024 * 1024;
+
+function roomFor(bytes: number): Uint8Array<ArrayBuffer> {
+  if (bytes > ROOM_BYTES_MAX) return new Uint8Array(bytes);
+  if (bytes > room.length) room = new Uint8Array(Math.min(bytes * 2, ROOM_BYTES_MAX));
+  return room.subarray(0, bytes).fill(0);
+}
+
+/**
+ * Makes a frame whose sections take `sectionBytes` and are written by `fill`. It is good until the next frame is made: that
+ * one may take the same memory.
+ */
 export function writeFrame(
   kind: Framed,
   rows: number,
@@ -43,8 +58,8 @@ export function writeFrame(
   sectionBytes: number,
   fill: (sections: Sections) => void,
 ): Uint8Array {
-  const bytes = new Uint8Array(kind.headerBytes + sectionBytes);
-  const view = new DataView(bytes.buffer);
+  const bytes = roomFor(kind.headerBytes + sectionBytes);
+  const view = new DataView(bytes.buffer, 0, bytes.length);
   view.setUint8(0, VERSION);
   view.setUint32(ROWS_AT, rows, true);
   view.setUint32(FLAGS_AT, flags, true);

@@ -22,12 +22,17 @@ const LAYOUT_HEADER_NUMBERS = 4;
 export function sectionOf(columns: HistogramColumns, from: number, to: number): HistogramSection | undefined {
   let count = 0;
   let cellCount = 0;
+  let first = 0;
+  /** Whether the histograms' cells lie one behind the other. */
+  let dense = true;
   const indexes = new Int32Array(columns.layouts.length).fill(-1);
   const layouts: HistogramLayout[] = [];
   for (let row = from; row < to; row++) {
     const layout = columns.layoutOf[row]!;
     if (layout === FLOAT_ROW) continue;
     if (indexes[layout] === -1) indexes[layout] = layouts.push(columns.layouts[layout]!) - 1;
+    if (count === 0) first = columns.starts[row]!;
+    else if (columns.starts[row] !== first + cellCount) dense = false;
     count++;
     cellCount += cellsOf(columns.layouts[layout]!);
   }
@@ -37,21 +42,21 @@ export function sectionOf(columns: HistogramColumns, from: number, to: number): 
     rows: new Uint32Array(count),
     layoutOf: new Uint32Array(count),
     hints: new Uint8Array(count),
-    cells: new Float64Array(cellCount),
+    cells: dense ? columns.cells.subarray(first, first + cellCount) : new Float64Array(cellCount),
   };
   let at = 0;
   let used = 0;
   for (let row = from; row < to; row++) {
     const layout = columns.layoutOf[row]!;
     if (layout === FLOAT_ROW) continue;
-    const cells = cellsOf(columns.layouts[layout]!);
-    const start = columns.starts[row]!;
     section.rows[at] = row - from;
     section.layoutOf[at] = indexes[layout]!;
-    section.hints[at] = columns.hints[row]!;
+    section.hints[at++] = columns.hints[row]!;
+    if (dense) continue;
+    const cells = cellsOf(columns.layouts[layout]!);
+    const start = columns.starts[row]!;
     section.cells.set(columns.cells.subarray(start, start + cells), used);
     used += cells;
-    at++;
   }
   return section;
 }

@@ -1,10 +1,10 @@
 import { LIMITS } from '../base/limits.ts';
-import { histogramAt, isHistogramAt } from '../model/histogram.ts';
+import { isHistogramAt } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import { isStaleAt } from '../model/series.ts';
 import type { ExemplarRow } from './exemplars.ts';
 import { addChunk, addSeries, COLD, NO_ROW, refOfId, TAIL_CHUNK, type Head } from './head.ts';
-import { addRow, setFloat, setHistogram, setStale, settleMany, type Pending } from './pending.ts';
+import { addRow, setFloat, setHistogramOf, setStale, settleMany, type Pending } from './pending.ts';
 import type { SeriesTable } from './series-table.ts';
 import { startAt } from './starts.ts';
 import type { RowKind, StoreDb } from './store-db.ts';
@@ -124,7 +124,7 @@ function replayRow(head: Head, pending: Pending, ref: number, record: RecordColu
   const isLast = timeMs === last && (head.counts[ref]! > 0 || head.newest[ref] !== NO_ROW);
   if (!(timeMs > last) && !isLast) return;
   const at = addRow(head, pending, ref, timeMs, startAt(starts, row));
-  if (isHistogramAt(histograms, row)) setHistogram(head, pending, at, histogramAt(histograms, row));
+  if (isHistogramAt(histograms, row)) setHistogramOf(head, pending, at, histograms, row);
   else if (isStaleAt(values, row)) setStale(head, pending, at, values, row);
   else setFloat(head, pending, at, values, row);
 }

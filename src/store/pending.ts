@@ -1,4 +1,19 @@
-import { histogramBuilder, type HistogramColumns, type NativeHistogram } from '../model/histogram.ts';
+import {
+  copyHistogram,
+  extendHistograms,
+  growingHistograms,
+  putHistogram,
+  type GrowingHistograms,
+} from '../model/growing-histograms.ts';
+import {
+  cellsOf,
+  FLOAT_ROW,
+  histogramAt,
+  isHistogramAt,
+  sliceHistograms,
+  type HistogramColumns,
+  type NativeHistogram,
+} from '../model/histogram.ts';
 import { longer } from './growth.ts';
 import { BASE_IS_HISTOGRAM, DIRTY, ENDS_STALE, NO_ROW, SAMPLE_BYTES, type Head } from './head.ts';
 import { startsOf, UNKNOWN_START, type Starts } from './starts.ts';
@@ -17,9 +32,8 @@ export interface Pending {
   previous: Int32Array;
   /** Undefined while no row has a start. */
   starts: Float64Array | undefined;
-  /** By row. */
-  readonly histograms: Map<number, NativeHistogram>;
-  histogramBytes: number;
+  /** Undefined while no row is a histogram. */
+  histograms: GrowingHistograms | undefined;
   /** What the series' head was before each row. */
   lastTimes: Float64Array;
   bases: Float64Array;
@@ -31,6 +45,7 @@ export interface Pending {
 /** A place to come back to: see `rollback`. */
 export interface Mark {
   readonly row: number;
+  readonly cells: number;
   readonly dirty: number;
   readonly dirtyBytes: number;
   readonly samples: number;
@@ -38,7 +53,8 @@ export interface Mark {
 
 /** Rows are moved into tails from here on: some for each of 50,000 series, in 10 MB. */
 const ROWS_MAX = 256 * 1024;
-const HISTOGRAM_BYTES_MAX = 16 * 1024 * 1024;
+/** And so many numbers of histograms, 16 MB. */
+const CELLS_MAX = 2 * 1024 * 1024;
 const FIRST_CAPACITY = 1024;
 
 export function noPending(): Pending {
@@ -49,8 +65,7 @@ export function noPending(): Pending {
     values: new Float64Array(0),
     previous: new Int32Array(0),
     starts: undefined,
-    histograms: new Map(),
-    histogramBytes: 0,
+    histograms: undefined,
     lastTimes: new Float64Array(0),
     bases: new Float64Array(0),
     flags: new Uint8Array(0),
@@ -59,7 +74,13 @@ export function noPending(): Pending {
 }
 
 export function markOf(head: Head, pending: Pending): Mark {
-  return { row: pending.count, dirty: head.dirty.length, dirtyBytes: head.dirtyBytes, samples: head.samples };
+  return {
+    row: pending.count,
+    cells: pending.histograms?.used ?? 0,
+    dirty: head.dirty.length,
+    dirtyBytes: head.dirtyBytes,
+    samples: head.samples,
+  };
 }
 
 /** Makes the next row one of a series at a time, which is its last from now on; the caller sets what it holds. */
@@ -79,6 +100,7 @@ export function addRow(head: Head, pending: Pending, ref: number, timeMs: number
     pending.starts[row] = startMs;
     head.dirtyBytes += 8;
   }
+  if (pending.histograms !== undefined) pending.histograms.layoutOf[row] = FLOAT_ROW;
   head.newest[ref] = row;
   head.lastTimes[ref] = timeMs;
   if ((flags & DIRTY) === 0) {
@@ -114,23 +136,43 @@ export function setStale(head: Head, pending: Pending, row: number, values: Floa
   head.flags[pending.refs[row]!]! |= ENDS_STALE;
 }
 
-/** Makes a row hold a histogram, which nobody may change from now on. */
+/** Makes a row hold a histogram. */
 export function setHistogram(head: Head, pending: Pending, row: number, histogram: NativeHistogram): void {
+  putHistogram(histogramsOf(pending), row, histogram);
+  noteHistogram(head, pending, row);
+}
+
+/** Makes a row hold the histogram in row `fromRow` of other columns. */
+export function setHistogramOf(
+  head: Head,
+  pending: Pending,
+  row: number,
+  from: HistogramColumns,
+  fromRow: number,
+): void {
+  copyHistogram(histogramsOf(pending), row, from, fromRow);
+  noteHistogram(head, pending, row);
+}
+
+function histogramsOf(pending: Pending): GrowingHistograms {
+  pending.histograms ??= growingHistograms(pending.refs.length);
+  return pending.histograms;
+}
+
+function noteHistogram(head: Head, pending: Pending, row: number): void {
+  const { layouts, layoutOf } = pending.histograms!;
   const ref = pending.refs[row]!;
-  const bytes = (3 + histogram.positive.length + histogram.negative.length) * 8;
   pending.values[row] = 0;
-  pending.histograms.set(row, histogram);
-  pending.histogramBytes += bytes;
-  head.dirtyBytes += bytes;
+  head.dirtyBytes += cellsOf(layouts[layoutOf[row]!]!) * 8;
   head.bases[ref] = 0;
   head.flags[ref] = (head.flags[ref]! & ~ENDS_STALE) | BASE_IS_HISTOGRAM;
 }
 
 /** The last histogram of a series; undefined when it is not at hand. */
 export function lastHistogram(head: Head, pending: Pending, ref: number): NativeHistogram | undefined {
-  for (let row = head.newest[ref]!; row !== NO_ROW; row = pending.previous[row]!) {
-    const histogram = pending.histograms.get(row);
-    if (histogram !== undefined) return histogram;
+  const { histograms, previous } = pending;
+  for (let row = head.newest[ref]!; row !== NO_ROW; row = previous[row]!) {
+    if (isHistogramAt(histograms, row)) return histogramAt(histograms, row);
   }
   return lastTailHistogram(head, ref);
 }
@@ -140,23 +182,13 @@ export function rowsFrom(
   pending: Pending,
   { row: from }: Mark,
 ): { times: Float64Array; values: Float64Array; starts: Starts; histograms: HistogramColumns | undefined } {
-  const { count, times, values, starts } = pending;
+  const { count, times, values, starts, histograms } = pending;
   return {
     times: times.subarray(from, count),
     values: values.subarray(from, count),
     starts: starts === undefined ? UNKNOWN_START : startsOf(starts.subarray(from, count)),
-    histograms: histogramsFrom(pending, from),
+    histograms: histograms === undefined ? undefined : sliceHistograms(histograms, from, count),
   };
-}
-
-function histogramsFrom({ histograms, count }: Pending, from: number): HistogramColumns | undefined {
-  if (histograms.size === 0) return undefined;
-  const builder = histogramBuilder();
-  for (let row = from; row < count; row++) {
-    const histogram = histograms.get(row);
-    if (histogram !== undefined) builder.set(row - from, histogram);
-  }
-  return builder.build(count - from);
 }
 
 /** Undoes the rows from a mark on. */
@@ -167,9 +199,9 @@ export function rollback(head: Head, pending: Pending, mark: Mark): void {
     head.lastTimes[ref] = pending.lastTimes[row]!;
     head.bases[ref] = pending.bases[row]!;
     head.flags[ref] = pending.flags[row]!;
-    pending.histograms.delete(row);
   }
   pending.count = mark.row;
+  if (pending.histograms !== undefined) pending.histograms.used = mark.cells;
   head.dirty.length = mark.dirty;
   head.dirtyBytes = mark.dirtyBytes;
   head.samples = mark.samples;
@@ -188,24 +220,27 @@ export function settle(head: Head, pending: Pending, ref: number): void {
   for (let row = newest; row !== NO_ROW; row = pending.previous[row]!) chain[--at] = row;
   for (; at < rows; at++) {
     const row = chain[at]!;
-    const histogram = histograms.size === 0 ? undefined : histograms.get(row);
-    putTail(head, ref, times, values, row, starts === undefined ? UNKNOWN_START : starts[row]!, histogram);
+    putTail(head, ref, times, values, row, starts === undefined ? UNKNOWN_START : starts[row]!, histograms);
   }
   head.newest[ref] = NO_ROW;
 }
 
 /** Moves all rows into tails when many have gathered. */
 export function settleMany(head: Head, pending: Pending): void {
-  if (pending.count >= ROWS_MAX || pending.histogramBytes >= HISTOGRAM_BYTES_MAX) settleAll(head, pending);
+  if (pending.count >= ROWS_MAX || (pending.histograms?.used ?? 0) >= CELLS_MAX) settleAll(head, pending);
 }
 
 function settleAll(head: Head, pending: Pending): void {
   for (let row = 0; row < pending.count; row++) settle(head, pending, pending.refs[row]!);
   pending.count = 0;
   pending.starts = undefined;
-  pending.histograms.clear();
-  pending.histogramBytes = 0;
-  if (pending.refs.length > ROWS_MAX * 2) Object.assign(pending, noPending());
+  if (pending.histograms !== undefined) {
+    pending.histograms.layouts = [];
+    pending.histograms.used = 0;
+  }
+  if (pending.refs.length > ROWS_MAX * 2 || (pending.histograms?.cells.length ?? 0) > CELLS_MAX * 2) {
+    Object.assign(pending, noPending());
+  }
 }
 
 function grow(pending: Pending): void {
@@ -218,4 +253,5 @@ function grow(pending: Pending): void {
   pending.bases = longer(pending.bases, new Float64Array(capacity));
   pending.flags = longer(pending.flags, new Uint8Array(capacity));
   if (pending.starts !== undefined) pending.starts = longer(pending.starts, new Float64Array(capacity));
+  if (pending.histograms !== undefined) extendHistograms(pending.histograms, capacity);
 }

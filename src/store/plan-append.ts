@@ -12,7 +12,7 @@ import {
 } from '../model/histogram.ts';
 import { isStaleAt } from '../model/series.ts';
 import { BASE_IS_HISTOGRAM, ENDS_STALE, NO_ROW } from './head.ts';
-import { addRow, lastHistogram, setFloat, setHistogram, setStale, type Pending } from './pending.ts';
+import { addRow, lastHistogram, setFloat, setHistogram, setHistogramOf, setStale, type Pending } from './pending.ts';
 import { addNewSeries, newSeries, UNKNOWN_SERIES, type NewSeries, type SeriesTable } from './series-table.ts';
 import { UNKNOWN_START } from './starts.ts';
 
@@ -66,10 +66,9 @@ export function planBatch(
   stamp: number,
   nowMs: number,
 ): PlannedPoints {
-  const { series, seriesOf, times, values, modes, continues, startTimes } = batch;
+  const { series, seriesOf, times, values, modes, histograms, continues, startTimes } = batch;
   const { head } = table;
   const rows = times.length;
-  const histograms = ownCells(batch.histograms);
   const latestMs = nowMs + LIMITS.futureMs;
   const rejected = new Map<RejectReason, Rejection>();
   let added: NewSeries | undefined;
@@ -144,7 +143,7 @@ export function planBatch(
     const timeMs = times[row]!;
     const fault = faultOfTime(timeMs);
     if (fault !== undefined) return fault;
-    if (isHistogramAt(histograms, row)) return planHistogram(row, timeMs, histogramAt(histograms, row));
+    if (isHistogramAt(histograms, row)) return planHistogram(row, timeMs, histograms);
     const ref = refAt(row);
     const value = values[row]!;
     const stale = value !== value && isStaleAt(values, row);
@@ -158,13 +157,13 @@ export function planBatch(
     return STORED;
   }
 
-  function planHistogram(row: number, timeMs: number, histogram: NativeHistogram): Outcome {
-    if (modes[row] !== SET) return addHistogram(row, timeMs, histogram);
+  function planHistogram(row: number, timeMs: number, columns: HistogramColumns): Outcome {
+    if (modes[row] !== SET) return addHistogram(row, timeMs, histogramAt(columns, row));
     const ref = refAt(row);
     const last = head.lastTimes[ref]!;
     if (timeMs < last) return 'out_of_order';
-    if (timeMs === last) return repeatsHistogram(ref, histogram) ? REPEATED : 'duplicate_timestamp';
-    setHistogram(head, pending, place(ref, timeMs, startOf(row)), histogram);
+    if (timeMs === last) return repeatsHistogram(ref, histogramAt(columns, row)) ? REPEATED : 'duplicate_timestamp';
+    setHistogramOf(head, pending, place(ref, timeMs, startOf(row)), columns, row);
     return STORED;
   }
 
@@ -264,11 +263,6 @@ const ZERO = Float64Array.of(0);
 
 /** One value on its way into a column. */
 const scratch = new Float64Array(1);
-
-/** The columns with cells of their own: what is stored must not change when the sender uses its columns again. */
-function ownCells(columns: HistogramColumns | undefined): HistogramColumns | undefined {
-  return columns === undefined ? undefined : { ...columns, cells: columns.cells.slice() };
-}
 
 /** Whether two values have the same bits: zeros of different sign differ, and so do NaNs of different payload. */
 function sameBits(a: Float64Array, at: number, b: Float64Array, bt: number): boolean {

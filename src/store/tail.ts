@@ -1,10 +1,17 @@
-import { FLOAT_ROW, histogramAt, type HistogramColumns, type NativeHistogram } from '../model/histogram.ts';
+import { growingHistograms } from '../model/growing-histograms.ts';
+import {
+  FLOAT_ROW,
+  histogramAt,
+  isHistogramAt,
+  type HistogramColumns,
+  type NativeHistogram,
+} from '../model/histogram.ts';
 import { firstAfter, isStaleAt } from '../model/series.ts';
 import type { ChunkColumns } from './chunk.ts';
 import { capacityFor, longer } from './growth.ts';
 import { BASE_IS_HISTOGRAM, EXTRA, type Head } from './head.ts';
 import { sliceStarts, startsOf, UNKNOWN_START, type Starts } from './starts.ts';
-import { copyOf, growable, lastHistogramRow, withRow, type TailExtra } from './tail-extra.ts';
+import { copyOf, growable, lastHistogramRow, setRow, type TailExtra } from './tail-extra.ts';
 
 export function tailTimes(head: Head, ref: number): Float64Array<ArrayBuffer> {
   return head.cells[ref]!.subarray(0, head.counts[ref]);
@@ -60,7 +67,7 @@ export function putTail(
   values: Float64Array,
   row: number,
   startMs: number,
-  histogram: NativeHistogram | undefined,
+  histograms: HistogramColumns | undefined,
 ): void {
   const cells = head.cells[ref]!;
   const time = times[row]!;
@@ -73,8 +80,8 @@ export function putTail(
   // A NaN's payload may not survive a register, so its bytes are copied.
   else cells.set(values.subarray(row, row + 1), valueAt);
   head.counts[ref] = at + 1;
-  if (startMs !== UNKNOWN_START || histogram !== undefined || (head.flags[ref]! & EXTRA) !== 0) {
-    putExtra(head, ref, at, startMs, histogram);
+  if (startMs !== UNKNOWN_START || isHistogramAt(histograms, row) || (head.flags[ref]! & EXTRA) !== 0) {
+    putExtra(head, ref, at, at < count, startMs, histograms, row);
   }
 }
 
@@ -110,7 +117,7 @@ export function dropFromTail(head: Head, ref: number, samples: number): void {
     const dropsBase = isBase && last >= 0 && last < samples;
     setExtra(head, ref, {
       starts: typeof starts === 'number' ? starts : startsOf(starts.slice(samples, count)),
-      histograms: last < samples ? undefined : growable(histograms, samples, count),
+      histograms: histograms === undefined || last < samples ? undefined : growable(histograms, samples, count),
       baseHistogram: dropsBase ? copyOf(histogramAt(histograms!, last)) : isBase ? extra.baseHistogram : undefined,
     });
   }
@@ -150,8 +157,16 @@ function setExtra(head: Head, ref: number, extra: TailExtra): void {
   }
 }
 
-/** Notes the start and the histogram of the sample at `at`, which is the tail's last. */
-function putExtra(head: Head, ref: number, at: number, startMs: number, histogram: NativeHistogram | undefined): void {
+/** Notes the start of the sample at `at`, which is the tail's last, and the histogram in row `row` if that is one. */
+function putExtra(
+  head: Head,
+  ref: number,
+  at: number,
+  replaces: boolean,
+  startMs: number,
+  histograms: HistogramColumns | undefined,
+  row: number,
+): void {
   let extra = extraOf(head, ref);
   if (extra === undefined) {
     extra = { starts: UNKNOWN_START, histograms: undefined, baseHistogram: undefined };
@@ -166,14 +181,22 @@ function putExtra(head: Head, ref: number, at: number, startMs: number, histogra
     grown[at] = startMs;
     extra.starts = grown;
   }
-  if (histogram === undefined && extra.histograms === undefined) return;
-  extra.histograms = withRow(extra.histograms ?? growable(undefined, 0, 0), at, histogram);
+  if (isHistogramAt(histograms, row)) extra.histograms ??= growingHistograms(capacityFor(at + 1));
+  if (extra.histograms !== undefined) setRow(extra.histograms, at, replaces, histograms, row);
 }
 
 /** Moves the tail, without its first `dropped` samples, into cells of their own. */
 function setCells(head: Head, ref: number, capacity: number, dropped: number): void {
+  const before = head.cells[ref]!;
+  const half = before.length / 2;
+  const count = head.counts[ref]!;
   const cells = new Float64Array(capacity * 2);
-  cells.set(tailTimes(head, ref).subarray(dropped), 0);
-  cells.set(tailValues(head, ref).subarray(dropped), capacity);
+  if (dropped === 0 && count > 0) {
+    cells.set(before);
+    cells.copyWithin(capacity, half, half + count);
+  } else {
+    cells.set(before.subarray(dropped, count), 0);
+    cells.set(before.subarray(half + dropped, half + count), capacity);
+  }
   head.cells[ref] = cells;
 }

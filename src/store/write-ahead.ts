@@ -19,7 +19,7 @@ export interface RecordColumns {
 const HISTOGRAMS = 4;
 const RECORD: Framed = { name: 'write-ahead record', headerBytes: 16, flags: START_FLAGS | HISTOGRAMS };
 
-/** The bytes of one write-ahead record. Values keep their bits. */
+/** The bytes of one write-ahead record, good until the next frame is made. Values keep their bits. */
 export function encodeRecord({ seriesIds, times, values, starts, histograms }: RecordColumns): Uint8Array {
   const rows = times.length;
   const section = histograms === undefined ? undefined : sectionOf(histograms, 0, rows);

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { compress } from 'snappyjs';
 import { describe, expect, test } from 'vitest';
 import { ComityError, type ErrorCode } from '../../src/base/errors.ts';
+import { recentRequests } from '../../src/agent/recent-requests.ts';
 import { LIMITS } from '../../src/base/limits.ts';
 import type { Appended, RejectReason } from '../../src/model/batch.ts';
 import { mutate } from '../mutate.ts';
@@ -87,6 +88,50 @@ describe('a request that is stored whole', () => {
       },
     });
     expect(await write(harness, V1, encodeV1(GOOD))).toMatchObject({ status: 204 });
+  });
+});
+
+describe('a request that comes again', () => {
+  /** Two samples of one series: the store knows only the last one again. */
+  const samples = [1, 2].map((k) => ({ value: k, timestamp: T + k }));
+  const exemplars = [{ labels: [['trace_id', 'a'] as const], value: 1, timestamp: T }];
+  const body = encodeV2([{ labels: UP, samples, exemplars }]);
+  const outOfOrder: Appended = {
+    stored: 0,
+    repeated: 1,
+    rejected: new Map([['out_of_order', { count: 1, firstRow: 0 }]]),
+    histograms: 0,
+    exemplars: 0,
+  };
+
+  test('is stored whole as it was the first time', async () => {
+    let first = true;
+    const harness = await startReceiver({
+      async append(batch) {
+        const appended = first ? allStored(batch) : outOfOrder;
+        first = false;
+        return appended;
+      },
+    });
+    for (let i = 0; i < 2; i++) {
+      expect(await write(harness, V2, body)).toMatchObject({ status: 204, text: '', written: '2 0 1' });
+    }
+    expect(harness.calls.filter((call) => call === 'accepted remote_write metrics 2')).toHaveLength(2);
+    expect(harness.calls.filter((call) => call.startsWith('rejected'))).toEqual([]);
+    const other = encodeV2([{ labels: UP, samples: [samples[0]!, { value: 3, timestamp: T + 2 }] }]);
+    expect(await write(harness, V2, other)).toMatchObject({ status: 400, written: '1 0 0' });
+  });
+
+  test('is refused again', async () => {
+    const harness = await startReceiver({ append: async () => outOfOrder });
+    for (let i = 0; i < 2; i++) expect(await write(harness, V2, body)).toMatchObject({ status: 400, written: '1 0 0' });
+  });
+
+  test('is forgotten after many others', () => {
+    const recent = recentRequests(2);
+    for (const text of ['a', 'b', 'a', 'c']) recent.add(V2, Buffer.from(text));
+    expect(['a', 'b', 'c', 'd'].map((text) => recent.has(V2, Buffer.from(text)))).toEqual([true, false, true, false]);
+    expect(recent.has(V1, Buffer.from('a'))).toBe(false);
   });
 });
 

@@ -4,13 +4,8 @@ import { aggregateGroups, evaluate } from '../../src/engine/evaluate.ts';
 import { joinHistograms } from '../../src/engine/histogram-rows.ts';
 import { selectRange } from '../../src/engine/select-range.ts';
 import { rangeGrid } from '../../src/model/grid.ts';
-import {
-  histogramAt,
-  histogramBuilder,
-  isHistogramAt,
-  type HistogramColumns,
-  type NativeHistogram,
-} from '../../src/model/histogram.ts';
+import { histogramBuilder } from '../../src/model/growing-histograms.ts';
+import { histogramAt, isHistogramAt, type HistogramColumns, type NativeHistogram } from '../../src/model/histogram.ts';
 import { labelsRecord } from '../../src/model/labels.ts';
 import { normalise } from '../../src/plan/normalise.ts';
 import { parseExpr } from '../../src/promql/parse.ts';

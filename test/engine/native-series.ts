@@ -1,10 +1,5 @@
-import {
-  CUSTOM_BUCKETS,
-  histogramBuilder,
-  RESET_UNKNOWN,
-  sliceHistograms,
-  type NativeHistogram,
-} from '../../src/model/histogram.ts';
+import { histogramBuilder } from '../../src/model/growing-histograms.ts';
+import { CUSTOM_BUCKETS, RESET_UNKNOWN, sliceHistograms, type NativeHistogram } from '../../src/model/histogram.ts';
 import { compareLabels, labelsOf, labelValue, type Labels } from '../../src/model/labels.ts';
 import { matcherTest, type Matcher } from '../../src/model/matcher.ts';
 import { setStaleAt, type SeriesColumns } from '../../src/model/series.ts';

@@ -9,7 +9,8 @@ import {
   stringJson,
   vectorJson,
 } from '../../src/wire/prometheus-json.ts';
-import { histogramBuilder, type NativeHistogram } from '../../src/model/histogram.ts';
+import { histogramBuilder } from '../../src/model/growing-histograms.ts';
+import { type NativeHistogram } from '../../src/model/histogram.ts';
 import { custom, exponential, nativeSeries } from '../engine/native-series.ts';
 
 it('writes values and times as Prometheus does', () => {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { histogramBuilder } from '../../src/model/growing-histograms.ts';
 import {
   concatHistograms,
   histogramAt,
-  histogramBuilder,
   isHistogramAt,
   sameHistogram,
   sliceHistograms,

@@ -35,8 +35,10 @@ export async function findPrometheus2(): Promise<string | undefined> {
     if (await isExecutable(named)) return named;
     throw new Error(`COMITY_PROMETHEUS_2 names ${named}, which is no program that can be run`);
   }
-  if (/^prometheus, version 2\./m.test((await versionOf('prometheus')) ?? '')) return 'prometheus';
-  return (await isExecutable(UNPACKED)) ? UNPACKED : undefined;
+  for (const program of ['prometheus', UNPACKED]) {
+    if (/^prometheus, version 2\./m.test((await versionOf(program)) ?? '')) return program;
+  }
+  return undefined;
 }
 
 /** Starts a Prometheus on a port that was free a moment ago: it must scrape itself, so that it needs to know the port. */

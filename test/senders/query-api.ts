@@ -51,6 +51,58 @@ async function query(url: string, text: string, atMs: number): Promise<readonly 
   return result;
 }
 
+/** What a job's span metrics count, by span name, kind and status. */
+export async function shownCalls(url: string, job: string): Promise<Map<string, number>> {
+  const rows = await query(url, `traces_spanmetrics_calls_total{job="${job}"}`, Date.now());
+  return new Map(
+    rows.map(({ metric, value }) => {
+      const { span_name: name, span_kind: kind, status_code: status } = metric;
+      return [`${name} ${kind} ${status}`, Number(value?.[1])];
+    }),
+  );
+}
+
+/** The exemplars of a selector in the order of their texts, each as one of `exemplarText`. */
+export async function shownExemplars(url: string, selector: string, fromMs: number, toMs: number): Promise<string[]> {
+  const params = { query: selector, start: String(fromMs / 1000), end: String(toMs / 1000) };
+  const found = await apiData<ApiExemplars[]>(url, 'query_exemplars', params);
+  return found
+    .flatMap(({ seriesLabels, exemplars }) =>
+      exemplars.map(({ labels, value, timestamp }) =>
+        exemplarText(seriesLabels, labels, value, Math.round(timestamp * 1000)),
+      ),
+    )
+    .sort();
+}
+
+/** An exemplar of a series as a text that is equal for equal ones. */
+export function exemplarText(
+  series: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+  value: string,
+  timeMs: number,
+): string {
+  return JSON.stringify([sampleKey(series, timeMs), labelsKey(labelsFrom(Object.entries(labels))), value]);
+}
+
+interface ApiExemplars {
+  readonly seriesLabels: Readonly<Record<string, string>>;
+  readonly exemplars: readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: string;
+    readonly timestamp: number;
+  }[];
+}
+
+/** Waits until it holds, or long enough: the comparison then says what is missing. */
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + WAIT_MS;
+  while (!(await holds()) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Far more than senders take on a busy machine. */
+const WAIT_MS = 15_000;
+
 /** Senders leave out a minus zero as they do a zero, so that no receiver gets to know it. */
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value.replace(/^-0$/, '0') : JSON.stringify(value);

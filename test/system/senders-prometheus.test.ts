@@ -5,8 +5,8 @@ import type { Store } from '../../src/store/store.ts';
 import { freePorts } from '../../scripts/demo/processes.ts';
 import { findOracle } from '../oracle/oracle.ts';
 import { forgetfulHttpProxy } from '../senders/forgetful-proxy.ts';
-import { findPrometheus2, remoteRead, startPrometheus, type PrometheusSender } from '../senders/prometheus.ts';
-import { apiData, instantSamples, rawSamples, sampleKey } from '../senders/query-api.ts';
+import { findPrometheus2, remoteRead, startPrometheus } from '../senders/prometheus.ts';
+import { apiData, instantSamples, rawSamples, sampleKey, shownExemplars, until } from '../senders/query-api.ts';
 import { startTarget } from '../senders/scrape-target.ts';
 import { startWholeAgent, type WholeAgent } from '../senders/whole-agent.ts';
 import {
@@ -133,7 +133,10 @@ remote_write:
       }
       await sleep(50);
     }
-    const counts = await compare(whole, sender, { fromMs, toMs, ...options });
+    const counts = await compare(whole, sender.url, { fromMs, toMs, ...options }).catch((error: unknown) => {
+      if (error instanceof Error) error.message += `\nThe sender's log ends:\n${sender.log()}`;
+      throw error;
+    });
     expect(counts.floats).toBeGreaterThan(2000);
     expect(counts.histograms).toBeGreaterThan(10);
     // A float and a histogram of one target went away, and all of another's.
@@ -152,8 +155,7 @@ interface Window {
   readonly sendsNoMetadata?: boolean;
 }
 
-async function compare(whole: WholeAgent, sender: PrometheusSender, window: Window) {
-  const { url: senderUrl } = sender;
+async function compare(whole: WholeAgent, senderUrl: string, window: Window) {
   const { fromMs, toMs } = window;
   const wanted = await rawSamples(senderUrl, fromMs, toMs);
   const read = await readRows(senderUrl, fromMs, toMs);
@@ -173,7 +175,7 @@ async function compare(whole: WholeAgent, sender: PrometheusSender, window: Wind
   const exemplars = await compareExemplars(whole.queryUrl, senderUrl, fromMs, toMs);
   if (window.sendsNoMetadata !== true) await compareMetadata(whole.queryUrl, senderUrl);
   const complaints = { sender: await failedBySender(senderUrl), agent: await whole.complaints() };
-  expect(complaints, `the sender's log ends:\n${sender.log()}`).toEqual({ sender: [], agent: [] });
+  expect(complaints).toEqual({ sender: [], agent: [] });
   // All of it is on disk.
   await whole.restart();
   await checkAnswers();
@@ -245,27 +247,8 @@ function storedRows(store: Store, fromMs: number, toMs: number): Map<string, Row
   return rows;
 }
 
-interface ApiExemplars {
-  readonly seriesLabels: Readonly<Record<string, string>>;
-  readonly exemplars: readonly {
-    readonly labels: Readonly<Record<string, string>>;
-    readonly value: string;
-    readonly timestamp: number;
-  }[];
-}
-
 async function compareExemplars(url: string, senderUrl: string, fromMs: number, toMs: number): Promise<number> {
-  const list = async (from: string) => {
-    const params = { query: '{__name__=~".+"}', start: String(fromMs / 1000), end: String(toMs / 1000) };
-    const found = await apiData<ApiExemplars[]>(from, 'query_exemplars', params);
-    return found
-      .flatMap(({ seriesLabels, exemplars }) =>
-        exemplars.map(({ labels, value, timestamp }) =>
-          JSON.stringify([sampleKey(seriesLabels, Math.round(timestamp * 1000)), labels, value]),
-        ),
-      )
-      .sort();
-  };
+  const list = (from: string) => shownExemplars(from, '{__name__=~".+"}', fromMs, toMs);
   const want = await list(senderUrl);
   await until(async () => (await list(url)).length >= want.length);
   expect(await list(url)).toEqual(want);
@@ -336,12 +319,6 @@ async function firstTime({ agent }: WholeAgent): Promise<number> {
   await until(async () => agent.store.stats().samples > 0);
   const rows = storedRows(agent.store, 0, Date.now() + 60_000);
   return Math.min(...[...rows.values()].map(({ timeMs }) => timeMs));
-}
-
-/** Waits until it holds, or long enough: the comparison then says what is missing. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 6_000;
-  while (!(await holds()) && Date.now() < deadline) await sleep(50);
 }
 
 function sleep(ms: number): Promise<void> {

@@ -297,12 +297,13 @@ function manySeriesV2(count: number): Buffer {
 
 describe('malformed protobuf', () => {
   test.each<[string, number[], RegExp]>([
-    ['a length past the end', [0x0a, 5, 0x0a], /a field of 5 bytes is cut off/],
+    ['a length past the end', [0x0a, 5, 0x0a], /a field of 5 bytes reaches past its message/],
     ['a length of eleven bytes', [0x0a, ...Array.from({ length: 11 }, () => 0xff)], /more than ten bytes/],
     ['a wrong wire type', [0x09, 0, 0, 0, 0, 0, 0, 0, 0], /field 1 of WriteRequest has wire type 1/],
-    ['a group', [0x53, 0x54], /field 10 has wire type 3/],
-    ['the field 0', [0x00, 0x00], /the number 0/],
-    ['a label past its series', [0x0a, 2, 0x0a, 9], /timeseries\[0\]: a field of 9 bytes is cut off/],
+    ['the end of a group that never began', [0x54], /field 10 has wire type 4/],
+    ['a group that never ends', [0x53], /is cut off/],
+    ['the field 0', [0x00, 0x00], /no field has this number/],
+    ['a label past its series', [0x0a, 2, 0x0a, 9], /timeseries\[0\]: a field of 9 bytes reaches past its message/],
     ['a float cut off', [0x0a, 20, ...NAMED, 0x12, 2, 0x09, 1], /timeseries\[0\]: a value is cut off/],
     ['a wrong wire type in a sample', [0x0a, 20, ...NAMED, 0x12, 2, 0x08, 1], /field 1 of Sample has wire type 0/],
     ['only a tag', [0x0a], /is cut off/],

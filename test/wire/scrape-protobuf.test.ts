@@ -174,13 +174,13 @@ describe('native histograms', () => {
   });
 
   test.each<[string, Message]>([
-    ['beside 11 in its buckets', { ...NATIVE, zeroCount: 2 }],
-    ['schema 9, which is not from -4 to 8', { ...NATIVE, schema: 9 }],
-    ['schema -5', { ...NATIVE, schema: -5 }],
-    ['positive buckets: the spans need 3 of them, there are 2', { ...NATIVE, positiveDelta: [2, 1] }],
-    ['negative buckets: number 1 has a count of -1', { ...NATIVE, negativeDelta: [-1, 3] }],
+    ['its buckets hold 11 observations, its count is 10', { ...NATIVE, zeroCount: 2 }],
+    ['its schema is 9, which is not from -4 to 8', { ...NATIVE, schema: 9 }],
+    ['its schema is -5', { ...NATIVE, schema: -5 }],
+    ['the spans are for 3 positive buckets, 2 are given', { ...NATIVE, positiveDelta: [2, 1] }],
+    ['negative bucket 1 has the count -1', { ...NATIVE, negativeDelta: [-1, 3] }],
     [
-      'an index that is not above those before it',
+      'negative bucket 2 is not above those before it',
       {
         ...NATIVE,
         negativeSpan: [
@@ -191,11 +191,11 @@ describe('native histograms', () => {
       },
     ],
     [
-      'a count of -1',
+      'its count is -1',
       { ...NATIVE, zeroCountFloat: 1, sampleCountFloat: -1, positiveCount: [1, 1, 1], negativeCount: [1, 1] },
     ],
     [
-      `${LIMITS.bucketsPerHistogram} are allowed`,
+      `more than ${LIMITS.bucketsPerHistogram} buckets`,
       { positiveSpan: [{ length: 5000 }], positiveDelta: Array.from({ length: 5000 }, () => 0) },
     ],
   ])('are refused for %s', (message, native) => refuses(delimited(histogram(native)), message));
@@ -286,8 +286,8 @@ describe('is refused', () => {
 
   test.each<[string, Uint8Array]>([
     ['a field of 5 bytes reaches past its message', Buffer.from([5, 10, 1])],
-    ['the message ends within a number', Buffer.from([0x80])],
-    ['a number of more than ten bytes', Buffer.from([11, ...Array.from({ length: 11 }, () => 0xff)])],
+    ['a number is cut off', Buffer.from([0x80])],
+    ['a number has more than ten bytes', Buffer.from([11, ...Array.from({ length: 11 }, () => 0xff)])],
     ['no field has this number', Buffer.from([1, 0])],
     ['field 1 has wire type 0, not 2', Buffer.from([2, 8, 1])],
     ['which does not exist or ends nothing', Buffer.from([1, 0x7c])],

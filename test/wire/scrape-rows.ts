@@ -42,7 +42,9 @@ export function expose(body: Uint8Array | string, contentType = TEXT, options: P
       histogram: (series, value, timeMs, startMs) => {
         const { key } = series;
         expectSameKey(key, series.bytes, series.start, series.end);
-        rows.push({ labels: labelsRecord(series.labels()), value, timeMs, startMs, exemplars: [], key });
+        // Its counts are used again by the next one.
+        const kept = { ...value, positive: value.positive.slice(), negative: value.negative.slice() };
+        rows.push({ labels: labelsRecord(series.labels()), value: kept, timeMs, startMs, exemplars: [], key });
       },
       exemplar: (labels, value, timeMs) => {
         rows.at(-1)?.exemplars.push({ labels: labelsRecord(labels), value, timeMs });

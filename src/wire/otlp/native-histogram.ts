@@ -8,6 +8,7 @@ import {
   type HistogramLayout,
   type NativeHistogram,
 } from '../../model/histogram.ts';
+import { bucketRoom, countFault, nativeHistogram, type Buckets, type NativeNumbers } from '../native-histogram.ts';
 import { explicitPoint, type ExplicitPoint } from './classic-histogram.ts';
 import { addExemplars } from './exemplars.ts';
 import { took } from './intake.ts';
@@ -108,12 +109,11 @@ export function exponentialHistogram(point: ExponentialPoint, previous: Histogra
   }
   // Shifts by more than 31 do the same as by 31, but not in JavaScript.
   const shift = Math.min(Math.max(scale - SCHEMA_MAX, 0), 31);
-  const above = collectDense(positive, shift, positiveSide);
-  const below = collectDense(negative, shift, negativeSide);
-  if (above < 0 || below < 0) return { fault: 'an index of a bucket passes 32 bits' };
+  if (!collectDense(positive, shift, positiveRoom) || !collectDense(negative, shift, negativeRoom)) {
+    return { fault: 'an index of a bucket passes 32 bits' };
+  }
   const schema = Math.min(scale, SCHEMA_MAX);
-  const layout = layoutOf(previous, schema, ZERO_THRESHOLD, above, below, NO_BOUNDS);
-  return checked(point, point.zeroCount, layout, above, below);
+  return checked(point, schema, ZERO_THRESHOLD, NO_BOUNDS, point.zeroCount, previous);
 }
 
 /**
@@ -122,37 +122,30 @@ export function exponentialHistogram(point: ExponentialPoint, previous: Histogra
  */
 export function customHistogram(point: ExplicitPoint, previous: HistogramLayout | undefined): Converted {
   const bounds = point.buckets === 0 ? NO_BOUNDS : point.bounds;
+  const { indexes, counts } = positiveRoom;
   let used = 0;
   for (let i = 0; i < bounds.length; i++) {
     if (point.bucketCounts[i] === 0) continue;
-    positiveSide.indexes[used] = i;
-    positiveSide.counts[used++] = point.bucketCounts[i]!;
+    indexes[used] = i;
+    counts[used++] = point.bucketCounts[i]!;
   }
   let rest = point.buckets === 0 ? point.count : 0;
   // An explicit +Inf is none of `bounds`: what is counted up to it and beyond it is one bucket.
   for (let i = bounds.length; i < point.buckets; i++) rest += point.bucketCounts[i]!;
   if (rest !== 0) {
-    positiveSide.indexes[used] = bounds.length;
-    positiveSide.counts[used++] = rest;
+    indexes[used] = bounds.length;
+    counts[used++] = rest;
   }
-  return checked(point, 0, layoutOf(previous, CUSTOM_BUCKETS, 0, used, 0, bounds), used, 0);
+  positiveRoom.length = used;
+  negativeRoom.length = 0;
+  return checked(point, CUSTOM_BUCKETS, 0, bounds, 0, previous);
 }
 
-/** Buckets with observations of the histogram at hand: their indexes and counts. */
-interface Side {
-  readonly indexes: Int32Array;
-  readonly counts: Float64Array;
-}
-
-const positiveSide = side();
-const negativeSide = side();
+/** Buckets with observations of the histogram at hand. */
+const positiveRoom = bucketRoom();
+const negativeRoom = bucketRoom();
 const NO_BOUNDS = new Float64Array(0);
 const NO_BUCKETS: DenseBuckets = { offset: 0, counts: [], length: 0 };
-
-function side(): Side {
-  const most = Math.max(LIMITS.bucketsPerHistogram, LIMITS.boundsPerHistogram + 1);
-  return { indexes: new Int32Array(most), counts: new Float64Array(most) };
-}
 
 function denseBuckets(buckets: ExponentialBuckets | undefined): DenseBuckets {
   if (buckets === undefined) return NO_BUCKETS;
@@ -162,9 +155,9 @@ function denseBuckets(buckets: ExponentialBuckets | undefined): DenseBuckets {
     : { offset: buckets.offset, counts: counts.map(Number), length: counts.length };
 }
 
-/** How many buckets were written to `into`; -1 when an index is out of range. */
-function collectDense({ offset, counts, length }: DenseBuckets, shift: number, into: Side): number {
-  if (offset + length > 0x7fff_fffe) return -1;
+/** Writes the buckets with observations to `into`; false when an index is out of range. */
+function collectDense({ offset, counts, length }: DenseBuckets, shift: number, into: Buckets): boolean {
+  if (offset + length > 0x7fff_fffe) return false;
   let used = 0;
   for (let i = 0; i < length; i++) {
     const count = counts[i]!;
@@ -178,67 +171,22 @@ function collectDense({ offset, counts, length }: DenseBuckets, shift: number, i
       into.counts[used++] = count;
     }
   }
-  return used;
-}
-
-function layoutOf(
-  previous: HistogramLayout | undefined,
-  schema: number,
-  zeroThreshold: number,
-  above: number,
-  below: number,
-  bounds: ArrayLike<number>,
-): HistogramLayout {
-  if (
-    previous !== undefined &&
-    previous.schema === schema &&
-    startsWith(positiveSide.indexes, above, previous.positive) &&
-    startsWith(negativeSide.indexes, below, previous.negative) &&
-    startsWith(bounds, bounds.length, previous.bounds)
-  ) {
-    return previous;
-  }
-  return {
-    schema,
-    zeroThreshold,
-    positive: positiveSide.indexes.slice(0, above),
-    negative: negativeSide.indexes.slice(0, below),
-    bounds: bounds.length === 0 ? NO_BOUNDS : Float64Array.from(bounds),
-  };
-}
-
-function startsWith(long: ArrayLike<number>, length: number, want: Int32Array | Float64Array): boolean {
-  if (length !== want.length) return false;
-  for (let i = 0; i < length; i++) if (long[i] !== want[i]) return false;
+  into.length = used;
   return true;
 }
 
-/** Every observation is in a bucket, but for those that are not a number, which make the sum one that is none. */
+/** The histogram of the buckets at hand, if its count is theirs. */
 function checked(
   point: PointTimes & { readonly count: number; readonly sum: number | undefined },
+  schema: number,
+  zeroThreshold: number,
+  bounds: ArrayLike<number>,
   zeroCount: number,
-  layout: HistogramLayout,
-  above: number,
-  below: number,
+  previous: HistogramLayout | undefined,
 ): Converted {
-  const { count } = point;
-  const sum = point.sum ?? 0;
-  let inBuckets = zeroCount;
-  for (let i = 0; i < above; i++) inBuckets += positiveSide.counts[i]!;
-  for (let i = 0; i < below; i++) inBuckets += negativeSide.counts[i]!;
-  // Counts past 2^53 are rounded and can differ by that alone.
-  const fits = sum !== sum ? inBuckets <= count : inBuckets === count || count > Number.MAX_SAFE_INTEGER;
-  if (!fits && !point.stale) return { fault: `its buckets hold ${inBuckets} observations, its count is ${count}` };
-  return {
-    histogram: {
-      layout,
-      hint: RESET_UNKNOWN,
-      count,
-      // A NaN off the wire may have the bits of a staleness marker.
-      sum: sum === sum ? sum : NaN,
-      zeroCount,
-      positive: positiveSide.counts.subarray(0, above),
-      negative: negativeSide.counts.subarray(0, below),
-    },
-  };
+  const { count, sum = 0 } = point;
+  const fault = point.stale ? undefined : countFault(count, sum, zeroCount, positiveRoom, negativeRoom);
+  if (fault !== undefined) return { fault };
+  const numbers: NativeNumbers = { schema, zeroThreshold, bounds, hint: RESET_UNKNOWN, count, sum, zeroCount };
+  return { histogram: nativeHistogram(numbers, positiveRoom, negativeRoom, previous) };
 }

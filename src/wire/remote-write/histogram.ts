@@ -1,9 +1,9 @@
-import { LIMITS } from '../../base/limits.ts';
 import { GAUGE, RESET_UNKNOWN, SCHEMA_MAX, type HistogramLayout, type NativeHistogram } from '../../model/histogram.ts';
 import { isStaleAt } from '../../model/series.ts';
-import type { Cursor } from './cursor.ts';
-import { rawHistogram, readHistogram, type RawHistogram } from './histogram-message.ts';
-import { countBuckets, histogramFault, schemaFault, spanIndexes, type Buckets } from './histogram-rules.ts';
+import { bucketRoom, bucketsFault, countOf, nativeHistogram, zeroCountOf } from '../native-histogram.ts';
+import type { ProtoCursor } from '../proto-cursor.ts';
+import { readHistogram, writeMessage } from './histogram-message.ts';
+import { coarsen, schemaFault } from './histogram-rules.ts';
 
 /** A native histogram off the wire. It and its columns are used again by the next one. */
 export interface WireHistogram {
@@ -18,34 +18,38 @@ export interface WireHistogram {
 }
 
 /** Reads the message from the cursor to `end`. `before` is a layout that it is likely to have, to be shared. */
-export type HistogramReader = (cursor: Cursor, end: number, before: HistogramLayout | undefined) => WireHistogram;
+export type HistogramReader = (cursor: ProtoCursor, end: number, before: HistogramLayout | undefined) => WireHistogram;
 
 /**
  * Reads histogram messages of remote write 1.0 and 2.0, which are alike, and checks them as Prometheus does
  * (model/histogram/histogram.go, Validate).
  */
 export function histogramReader(): HistogramReader {
-  const raw = rawHistogram();
-  const positive = scratchBuckets();
-  const negative = scratchBuckets();
+  const message = writeMessage();
+  const positive = bucketRoom();
+  const negative = bucketRoom();
 
   return (cursor, end, before) => {
-    readHistogram(cursor, end, raw);
-    const { timeMs, startMs } = raw;
-    if (isStaleAt(raw.sum, 0)) return { timeMs, startMs, stale: true, fault: undefined, histogram: NO_HISTOGRAM };
-    const fault = faultOf(raw, positive, negative);
+    readHistogram(cursor, end, message);
+    const { timeMs, startMs, schema, zeroThreshold, hint } = message;
+    if (isStaleAt(message.sum, 0)) return { timeMs, startMs, stale: true, fault: undefined, histogram: NO_HISTOGRAM };
+    const fault = schemaFault(message) ?? bucketsFault(message, false, positive, negative);
     if (fault !== undefined) return { timeMs, startMs, stale: false, fault, histogram: NO_HISTOGRAM };
-    const layout = layoutOf(raw, positive, negative, before);
-    const histogram: NativeHistogram = {
-      layout,
-      hint: raw.hint >= RESET_UNKNOWN && raw.hint <= GAUGE ? raw.hint : RESET_UNKNOWN,
-      count: raw.isFloat ? raw.countFloat : raw.countInt,
-      // Any other NaN is a plain one.
-      sum: Number.isNaN(raw.sum[0]) ? NaN : raw.sum[0]!,
-      zeroCount: raw.isFloat ? raw.zeroCountFloat : raw.zeroCountInt,
-      positive: positive.counts.subarray(0, positive.length),
-      negative: negative.counts.subarray(0, negative.length),
+    // Prometheus's schemas beyond 8 are known, and reduced to 8 when they are received.
+    if (schema > SCHEMA_MAX) {
+      coarsen(positive, schema - SCHEMA_MAX);
+      coarsen(negative, schema - SCHEMA_MAX);
+    }
+    const numbers = {
+      schema: Math.min(schema, SCHEMA_MAX),
+      zeroThreshold,
+      bounds: message.customBounds.subarray(0, message.customBoundCount),
+      hint: hint >= RESET_UNKNOWN && hint <= GAUGE ? hint : RESET_UNKNOWN,
+      count: countOf(message),
+      sum: message.sum[0]!,
+      zeroCount: zeroCountOf(message),
     };
+    const histogram = nativeHistogram(numbers, positive, negative, before);
     return { timeMs, startMs, stale: false, fault: undefined, histogram };
   };
 }
@@ -65,55 +69,3 @@ const NO_HISTOGRAM: NativeHistogram = {
   positive: new Float64Array(0),
   negative: new Float64Array(0),
 };
-
-function faultOf(raw: RawHistogram, positive: Buckets, negative: Buckets): string | undefined {
-  if (raw.tooLarge) {
-    return `more than ${LIMITS.bucketsPerHistogram} buckets or ${LIMITS.boundsPerHistogram} custom bounds`;
-  }
-  const fault =
-    schemaFault(raw) ??
-    spanIndexes(raw.positive, raw.isFloat, positive) ??
-    spanIndexes(raw.negative, raw.isFloat, negative);
-  if (fault !== undefined) return fault;
-  countBuckets(raw.positive, raw.isFloat, positive);
-  countBuckets(raw.negative, raw.isFloat, negative);
-  return histogramFault(raw, positive, negative);
-}
-
-function layoutOf(
-  raw: RawHistogram,
-  positive: Buckets,
-  negative: Buckets,
-  before: HistogramLayout | undefined,
-): HistogramLayout {
-  // Prometheus's schemas beyond 8 are known, and reduced to 8 when they are received.
-  const schema = Math.min(raw.schema, SCHEMA_MAX);
-  if (
-    before !== undefined &&
-    before.schema === schema &&
-    before.zeroThreshold === raw.zeroThreshold &&
-    startsWith(positive.indexes, positive.length, before.positive) &&
-    startsWith(negative.indexes, negative.length, before.negative) &&
-    startsWith(raw.bounds, raw.boundCount, before.bounds)
-  ) {
-    return before;
-  }
-  return {
-    schema,
-    zeroThreshold: raw.zeroThreshold,
-    positive: positive.indexes.slice(0, positive.length),
-    negative: negative.indexes.slice(0, negative.length),
-    bounds: raw.bounds.slice(0, raw.boundCount),
-  };
-}
-
-function startsWith(column: Int32Array | Float64Array, length: number, expected: Int32Array | Float64Array): boolean {
-  if (length !== expected.length) return false;
-  for (let i = 0; i < length; i++) if (column[i] !== expected[i]) return false;
-  return true;
-}
-
-function scratchBuckets(): Buckets {
-  const size = LIMITS.bucketsPerHistogram;
-  return { indexes: new Int32Array(size), counts: new Float64Array(size), length: 0 };
-}

@@ -1,7 +1,18 @@
 import { LIMITS } from '../../base/limits.ts';
+import {
+  BYTES,
+  FIXED64,
+  readDouble,
+  readEnd,
+  readInt64,
+  readTag,
+  readUint32,
+  skipField,
+  VARINT,
+  wrongWireType,
+  type ProtoCursor,
+} from '../proto-cursor.ts';
 import { LONG_TEXT, SALT_V1, type WireCache } from './cache.ts';
-import { BYTES, FIXED64, VARINT, type Cursor } from './cursor.ts';
-import { readDouble, readEnd, readInt64, readTag, readUint32, skipField, wrongWireType } from './cursor.ts';
 import type { HistogramReader } from './histogram.ts';
 import {
   addExemplar,
@@ -34,9 +45,9 @@ export function readWriteRequest(request: Request, cache: WireCache, readHistogr
   while (cursor.at < end) {
     const tag = readTag(cursor, end);
     if (tag === TIMESERIES) {
-      cursor.series = request.seriesCount;
+      request.series = request.seriesCount;
       readTimeSeries(request, cache, readHistogram, readEnd(cursor, end));
-      cursor.series = -1;
+      request.series = -1;
     } else if (tag === METADATA) {
       readMetadata(request, cache, readEnd(cursor, end));
     } else if (tag >>> 3 === 1 || tag >>> 3 === 3) {
@@ -73,7 +84,7 @@ function readTimeSeries(request: Request, cache: WireCache, readHistogram: Histo
 }
 
 /** Passes by the labels, which senders write first, and returns where they end. */
-function passLabels(cursor: Cursor, end: number): number {
+function passLabels(cursor: ProtoCursor, end: number): number {
   const { bytes } = cursor;
   while (cursor.at < end && bytes[cursor.at] === LABEL) {
     cursor.at++;
@@ -91,7 +102,7 @@ interface Survey {
 }
 
 /** Counts the fields from the cursor on. */
-function surveyed(cursor: Cursor, end: number): Survey {
+function surveyed(cursor: ProtoCursor, end: number): Survey {
   let points = 0;
   let exemplars = 0;
   let labels = 0;
@@ -137,7 +148,7 @@ function makeSeries(request: Request, cache: WireCache, start: number, end: numb
 }
 
 /** Adds a Label message to `pairs`; false when it has a text that is too long. */
-function readLabel(cursor: Cursor, cache: WireCache, end: number, pairs: (string | undefined)[]): boolean {
+function readLabel(cursor: ProtoCursor, cache: WireCache, end: number, pairs: (string | undefined)[]): boolean {
   let name: string | undefined = '';
   let value: string | undefined = '';
   let fits = true;
@@ -201,7 +212,7 @@ function readMetadata(request: Request, cache: WireCache, end: number): void {
 }
 
 /** A text that is not valid UTF-8 says nothing; of a long one the beginning is taken. */
-function readText(cursor: Cursor, cache: WireCache, end: number): string {
+function readText(cursor: ProtoCursor, cache: WireCache, end: number): string {
   const textEnd = readEnd(cursor, end);
   const { text } = cache.symbol(cursor.bytes, cursor.at, textEnd);
   cursor.at = textEnd;

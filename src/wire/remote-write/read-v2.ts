@@ -1,8 +1,20 @@
 import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
+import {
+  BYTES,
+  FIXED64,
+  malformed,
+  readDouble,
+  readEnd,
+  readInt64,
+  readTag,
+  readUint32,
+  skipField,
+  VARINT,
+  wrongWireType,
+  type ProtoCursor,
+} from '../proto-cursor.ts';
 import { LONG_TEXT, SALT_V2, type WireCache, type WireSymbol } from './cache.ts';
-import { BYTES, FIXED64, VARINT, type Cursor } from './cursor.ts';
-import { malformed, readDouble, readEnd, readInt64, readTag, readUint32, skipField, wrongWireType } from './cursor.ts';
 import type { HistogramReader } from './histogram.ts';
 import {
   addExemplar,
@@ -31,7 +43,7 @@ const REFS_MAX = LIMITS.labelsPerSeries * 2 + 2;
 /** What is read of one request. */
 interface Reading {
   readonly request: Request;
-  readonly cursor: Cursor;
+  readonly cursor: ProtoCursor;
   readonly cache: WireCache;
   readonly readHistogram: HistogramReader;
   readonly symbols: WireSymbol[];
@@ -75,9 +87,9 @@ export function readV2Request(request: Request, cache: WireCache, readHistogram:
       skipField(cursor, tag, end);
       continue;
     }
-    cursor.series = request.seriesCount;
+    request.series = request.seriesCount;
     readTimeSeries(reading, readEnd(cursor, end));
-    cursor.series = -1;
+    request.series = -1;
   }
 }
 
@@ -99,7 +111,7 @@ function readSymbols({ cursor, cache, symbols }: Reading): void {
 }
 
 function readTimeSeries(reading: Reading, end: number): void {
-  const { request, cursor, refs } = reading;
+  const { request, cursor, refs, readHistogram } = reading;
   const start = cursor.at;
   const { samples, histograms, exemplars } = readIdentity(reading, end);
   const points = samples + histograms;
@@ -122,7 +134,8 @@ function readTimeSeries(reading: Reading, end: number): void {
   while (cursor.at < end) {
     const tag = readTag(cursor, end);
     if (tag === SAMPLE) readSample(request, series, readEnd(cursor, end));
-    else if (tag === HISTOGRAM) readHistogramField(reading, series, readEnd(cursor, end));
+    else if (tag === HISTOGRAM)
+      addHistogram(request, series, readHistogram(cursor, readEnd(cursor, end), series.layout));
     else if (tag === EXEMPLAR) readExemplar(reading, series, readEnd(cursor, end));
     else skipField(cursor, tag, end);
   }
@@ -158,10 +171,6 @@ function readIdentity(
     skipField(cursor, tag, end);
   }
   return { samples, histograms, exemplars };
-}
-
-function readHistogramField({ request, cursor, readHistogram }: Reading, series: WireSeries, end: number): void {
-  addHistogram(request, series, readHistogram(cursor, end, series.layout));
 }
 
 function readExemplar(reading: Reading, series: WireSeries, end: number): void {

@@ -7,15 +7,15 @@ import { isStaleAt } from '../../model/series.ts';
 import type { Stream } from '../../model/stream.ts';
 import {
   FIXED64,
-  VARINT,
-  cursorOf,
+  protoCursor,
   readDouble,
   readInt64,
   readTag,
   skipField,
+  VARINT,
   wrongWireType,
-  type Cursor,
-} from './cursor.ts';
+  type ProtoCursor,
+} from '../proto-cursor.ts';
 import type { WireHistogram } from './histogram.ts';
 import { rejections, type Rejections } from './rejections.ts';
 import { exemplarLabels, type WireSeries } from './series.ts';
@@ -24,7 +24,7 @@ import { exemplarLabels, type WireSeries } from './series.ts';
 export interface Request {
   /** Higher than that of any request before it. */
   readonly id: number;
-  readonly cursor: Cursor;
+  readonly cursor: ProtoCursor;
   readonly builder: BatchBuilder;
   readonly rejected: Rejections;
   readonly streams: Stream[];
@@ -33,6 +33,8 @@ export interface Request {
   points: number;
   exemplars: number;
   seriesCount: number;
+  /** Index of the series that is being read, -1 outside of them: for messages. */
+  series: number;
   metadataCount: number;
   /** Label sets that were not known by their bytes. */
   labelSets: number;
@@ -44,9 +46,12 @@ export interface Request {
 }
 
 export function startRequest(body: Uint8Array, id: number, rowsExpected: number, admission: Admission): Request {
-  return {
+  const request: Request = {
     id,
-    cursor: cursorOf(body),
+    cursor: protoCursor(body, (at, reason) => {
+      const place = request.series < 0 ? '' : ` in timeseries[${request.series}]`;
+      return new ComityError('bad_data', `malformed protobuf at byte ${at}${place}: ${reason}`);
+    }),
     builder: batchBuilder(rowsExpected),
     rejected: rejections(),
     streams: [],
@@ -54,12 +59,14 @@ export function startRequest(body: Uint8Array, id: number, rowsExpected: number,
     points: 0,
     exemplars: 0,
     seriesCount: 0,
+    series: -1,
     metadataCount: 0,
     labelSets: 0,
     histograms: 0,
     staleHistograms: 0,
     index: -1,
   };
+  return request;
 }
 
 /** Counts a series with so many points and exemplars. Throws `body_too_large` past what one request may hold. */
@@ -194,7 +201,7 @@ const scratch = new Float64Array(1);
 const scratchWords = new Uint32Array(scratch.buffer);
 
 /** Whether the float at `at` is a staleness marker: looked up on the wire, since a NaN in a variable may lose its bits. */
-function isStale({ view }: Cursor, at: number): boolean {
+function isStale({ view }: ProtoCursor, at: number): boolean {
   scratchWords[0] = view.getUint32(at, true);
   scratchWords[1] = view.getUint32(at + 4, true);
   return isStaleAt(scratch, 0);

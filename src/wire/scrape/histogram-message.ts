@@ -1,185 +1,113 @@
+import { nativeMessage, readCounts, readDeltas, readSpan, resetNative, type NativeMessage } from '../native-message.ts';
+import { readSint32, readTag, skipField, VARINT, type ProtoCursor } from '../proto-cursor.ts';
 import { readExemplar, readTimestamp, type ExemplarMessage } from './exemplar-message.ts';
-import {
-  doubleField,
-  expectType,
-  FIXED64,
-  readDouble,
-  readRepeated,
-  readSint32,
-  readSint64,
-  readTag,
-  readUint32,
-  skipField,
-  uint64Field,
-  VARINT,
-  within,
-  type ProtoCursor,
-} from './proto-cursor.ts';
+import { bytesField, doubleField, expectType, uint64Field } from './fields.ts';
 
 /** One `io.prometheus.client.Histogram`, classic, native or both. */
-export interface HistogramMessage {
-  count: number;
-  countFloat: number;
-  sum: number;
+export interface HistogramMessage extends NativeMessage {
   startMs: number;
+  /** Of the classic buckets. */
   readonly bounds: number[];
   /** Cumulative, of the classic buckets. */
   readonly counts: number[];
   /** Of the classic buckets. */
   readonly bucketExemplars: (ExemplarMessage | undefined)[];
-  schema: number;
-  zeroThreshold: number;
-  zeroCount: number;
-  zeroCountFloat: number;
-  readonly positive: BucketsMessage;
-  readonly negative: BucketsMessage;
   readonly exemplars: ExemplarMessage[];
 }
 
-/** One side of a native histogram. */
-export interface BucketsMessage {
-  /** Offset and length in turn. */
-  readonly spans: number[];
-  /** Of integer histograms: each count less the one before it. */
-  readonly deltas: number[];
-  /** Of float histograms. */
-  readonly counts: number[];
-}
-
 export function histogramMessage(): HistogramMessage {
-  return {
-    count: 0,
-    countFloat: 0,
-    sum: 0,
-    startMs: 0,
-    bounds: [],
-    counts: [],
-    bucketExemplars: [],
-    schema: 0,
-    zeroThreshold: 0,
-    zeroCount: 0,
-    zeroCountFloat: 0,
-    positive: { spans: [], deltas: [], counts: [] },
-    negative: { spans: [], deltas: [], counts: [] },
-    exemplars: [],
-  };
+  return { ...nativeMessage(), startMs: 0, bounds: [], counts: [], bucketExemplars: [], exemplars: [] };
 }
 
 /** Makes the message as new. */
 export function resetHistogram(histogram: HistogramMessage): void {
-  histogram.count = 0;
-  histogram.countFloat = 0;
-  histogram.sum = 0;
+  resetNative(histogram);
   histogram.startMs = 0;
   histogram.bounds.length = 0;
   histogram.counts.length = 0;
   histogram.bucketExemplars.length = 0;
-  histogram.schema = 0;
-  histogram.zeroThreshold = 0;
-  histogram.zeroCount = 0;
-  histogram.zeroCountFloat = 0;
-  for (const side of [histogram.positive, histogram.negative]) {
-    side.spans.length = 0;
-    side.deltas.length = 0;
-    side.counts.length = 0;
-  }
   histogram.exemplars.length = 0;
 }
 
-/** Reads the message that the cursor is set to, into one that may hold fields already. */
-export function readHistogram(cursor: ProtoCursor, into: HistogramMessage): void {
+/** Reads the message that ends at `end` into one that may hold fields already. */
+export function readHistogram(cursor: ProtoCursor, end: number, into: HistogramMessage): void {
   const { positive, negative } = into;
-  while (cursor.at < cursor.end) {
-    const tag = readTag(cursor);
+  while (cursor.at < end) {
+    const tag = readTag(cursor, end);
     switch (tag >>> 3) {
       case 1:
-        into.count = uint64Field(cursor, tag);
+        into.countInt = uint64Field(cursor, end, tag);
         break;
       case 2:
-        into.sum = doubleField(cursor, tag);
+        into.sum[0] = doubleField(cursor, end, tag);
         break;
       case 3:
-        within(cursor, tag, () => readBucket(cursor, into));
+        readBucket(cursor, bytesField(cursor, end, tag), into);
         break;
       case 4:
-        into.countFloat = doubleField(cursor, tag);
+        into.countFloat = doubleField(cursor, end, tag);
         break;
       case 5:
         expectType(cursor, tag, VARINT);
-        into.schema = readSint32(cursor);
+        into.schema = readSint32(cursor, end);
         break;
       case 6:
-        into.zeroThreshold = doubleField(cursor, tag);
+        into.zeroThreshold = doubleField(cursor, end, tag);
         break;
       case 7:
-        into.zeroCount = uint64Field(cursor, tag);
+        into.zeroCountInt = uint64Field(cursor, end, tag);
         break;
       case 8:
-        into.zeroCountFloat = doubleField(cursor, tag);
+        into.zeroCountFloat = doubleField(cursor, end, tag);
         break;
       case 9:
-        within(cursor, tag, () => readSpan(cursor, negative.spans));
+        readSpan(cursor, end, tag, into, negative);
         break;
       case 10:
-        readRepeated(cursor, tag, VARINT, readSint64, negative.deltas);
+        readDeltas(cursor, end, tag, into, negative);
         break;
       case 11:
-        readRepeated(cursor, tag, FIXED64, readDouble, negative.counts);
+        readCounts(cursor, end, tag, into, negative);
         break;
       case 12:
-        within(cursor, tag, () => readSpan(cursor, positive.spans));
+        readSpan(cursor, end, tag, into, positive);
         break;
       case 13:
-        readRepeated(cursor, tag, VARINT, readSint64, positive.deltas);
+        readDeltas(cursor, end, tag, into, positive);
         break;
       case 14:
-        readRepeated(cursor, tag, FIXED64, readDouble, positive.counts);
+        readCounts(cursor, end, tag, into, positive);
         break;
       case 15:
-        within(cursor, tag, () => (into.startMs = readTimestamp(cursor)));
+        into.startMs = readTimestamp(cursor, bytesField(cursor, end, tag));
         break;
       case 16:
-        within(cursor, tag, () => into.exemplars.push(readExemplar(cursor)));
+        into.exemplars.push(readExemplar(cursor, bytesField(cursor, end, tag)));
         break;
       default:
-        skipField(cursor, tag);
+        skipField(cursor, tag, end);
     }
   }
+  // Nothing on the wire says so: a float that is not zero does.
+  into.isFloat = into.countFloat > 0 || into.zeroCountFloat > 0;
 }
 
-function readBucket(cursor: ProtoCursor, into: HistogramMessage): void {
+function readBucket(cursor: ProtoCursor, end: number, into: HistogramMessage): void {
   let count = 0;
   let countFloat = 0;
   let bound = 0;
   let exemplar: ExemplarMessage | undefined;
-  while (cursor.at < cursor.end) {
-    const tag = readTag(cursor);
+  while (cursor.at < end) {
+    const tag = readTag(cursor, end);
     const field = tag >>> 3;
-    if (field === 1) count = uint64Field(cursor, tag);
-    else if (field === 2) bound = doubleField(cursor, tag);
-    else if (field === 3) within(cursor, tag, () => (exemplar = readExemplar(cursor)));
-    else if (field === 4) countFloat = doubleField(cursor, tag);
-    else skipField(cursor, tag);
+    if (field === 1) count = uint64Field(cursor, end, tag);
+    else if (field === 2) bound = doubleField(cursor, end, tag);
+    else if (field === 3) exemplar = readExemplar(cursor, bytesField(cursor, end, tag));
+    else if (field === 4) countFloat = doubleField(cursor, end, tag);
+    else skipField(cursor, tag, end);
   }
   into.bounds.push(bound);
   // The float overrides the integer, unless it is zero.
   into.counts.push(countFloat === 0 ? count : countFloat);
   into.bucketExemplars.push(exemplar);
-}
-
-function readSpan(cursor: ProtoCursor, into: number[]): void {
-  let offset = 0;
-  let length = 0;
-  while (cursor.at < cursor.end) {
-    const tag = readTag(cursor);
-    const field = tag >>> 3;
-    if (field !== 1 && field !== 2) {
-      skipField(cursor, tag);
-      continue;
-    }
-    expectType(cursor, tag, VARINT);
-    if (field === 1) offset = readSint32(cursor);
-    else length = readUint32(cursor);
-  }
-  into.push(offset, length);
 }

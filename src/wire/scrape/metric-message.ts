@@ -1,18 +1,7 @@
+import { readTag, skipField, type ProtoCursor } from '../proto-cursor.ts';
 import { readExemplar, readTimestamp, type ExemplarMessage } from './exemplar-message.ts';
+import { bytesField, doubleField, int64Field, uint64Field } from './fields.ts';
 import { histogramMessage, readHistogram, resetHistogram, type HistogramMessage } from './histogram-message.ts';
-import {
-  BYTES,
-  doubleField,
-  expectType,
-  readInt64,
-  readLength,
-  readTag,
-  skipField,
-  uint64Field,
-  VARINT,
-  within,
-  type ProtoCursor,
-} from './proto-cursor.ts';
 
 /**
  * One `io.prometheus.client.Metric` (https://github.com/prometheus/client_model). Every field of every kind is kept: the
@@ -57,42 +46,40 @@ export function metricMessage(): MetricMessage {
   };
 }
 
-/** Reads the message that the cursor is set to. Throws `bad_data`. */
-export function readMetric(cursor: ProtoCursor, into: MetricMessage): void {
+/** Reads the message that ends at `end`. Throws `bad_data`. */
+export function readMetric(cursor: ProtoCursor, end: number, into: MetricMessage): void {
   reset(into);
-  while (cursor.at < cursor.end) {
-    const tag = readTag(cursor);
+  while (cursor.at < end) {
+    const tag = readTag(cursor, end);
     switch (tag >>> 3) {
       case 1: {
-        expectType(cursor, tag, BYTES);
         const start = cursor.at;
-        cursor.at = readLength(cursor);
+        cursor.at = bytesField(cursor, end, tag);
         into.labels.push(start, cursor.at);
         break;
       }
       case 2:
-        within(cursor, tag, () => (into.gauge = readValue(cursor, into.gauge)));
+        into.gauge = readValue(cursor, bytesField(cursor, end, tag), into.gauge);
         break;
       case 3:
-        within(cursor, tag, () => readCounter(cursor, into));
+        readCounter(cursor, bytesField(cursor, end, tag), into);
         break;
       case 4:
         into.hasSummary = true;
-        within(cursor, tag, () => readSummary(cursor, into.summary));
+        readSummary(cursor, bytesField(cursor, end, tag), into.summary);
         break;
       case 5:
-        within(cursor, tag, () => (into.untyped = readValue(cursor, into.untyped)));
+        into.untyped = readValue(cursor, bytesField(cursor, end, tag), into.untyped);
         break;
       case 6:
-        expectType(cursor, tag, VARINT);
-        into.timeMs = readInt64(cursor);
+        into.timeMs = int64Field(cursor, end, tag);
         break;
       case 7:
         into.hasHistogram = true;
-        within(cursor, tag, () => readHistogram(cursor, into.histogram));
+        readHistogram(cursor, bytesField(cursor, end, tag), into.histogram);
         break;
       default:
-        skipField(cursor, tag);
+        skipField(cursor, tag, end);
     }
   }
 }
@@ -121,47 +108,47 @@ function resetSummary(summary: MetricMessage['summary']): void {
 }
 
 /** A message whose only field is a value. */
-function readValue(cursor: ProtoCursor, before: number): number {
+function readValue(cursor: ProtoCursor, end: number, before: number): number {
   let value = before;
-  while (cursor.at < cursor.end) {
-    const tag = readTag(cursor);
-    if (tag >>> 3 === 1) value = doubleField(cursor, tag);
-    else skipField(cursor, tag);
+  while (cursor.at < end) {
+    const tag = readTag(cursor, end);
+    if (tag >>> 3 === 1) value = doubleField(cursor, end, tag);
+    else skipField(cursor, tag, end);
   }
   return value;
 }
 
-function readCounter(cursor: ProtoCursor, into: MetricMessage): void {
-  while (cursor.at < cursor.end) {
-    const tag = readTag(cursor);
+function readCounter(cursor: ProtoCursor, end: number, into: MetricMessage): void {
+  while (cursor.at < end) {
+    const tag = readTag(cursor, end);
     const field = tag >>> 3;
-    if (field === 1) into.counter = doubleField(cursor, tag);
-    else if (field === 2) within(cursor, tag, () => (into.exemplar = readExemplar(cursor)));
-    else if (field === 3) within(cursor, tag, () => (into.counterStartMs = readTimestamp(cursor)));
-    else skipField(cursor, tag);
+    if (field === 1) into.counter = doubleField(cursor, end, tag);
+    else if (field === 2) into.exemplar = readExemplar(cursor, bytesField(cursor, end, tag));
+    else if (field === 3) into.counterStartMs = readTimestamp(cursor, bytesField(cursor, end, tag));
+    else skipField(cursor, tag, end);
   }
 }
 
-function readSummary(cursor: ProtoCursor, into: MetricMessage['summary']): void {
-  while (cursor.at < cursor.end) {
-    const tag = readTag(cursor);
+function readSummary(cursor: ProtoCursor, end: number, into: MetricMessage['summary']): void {
+  while (cursor.at < end) {
+    const tag = readTag(cursor, end);
     const field = tag >>> 3;
-    if (field === 1) into.count = uint64Field(cursor, tag);
-    else if (field === 2) into.sum = doubleField(cursor, tag);
-    else if (field === 3) within(cursor, tag, () => readQuantile(cursor, into));
-    else if (field === 4) within(cursor, tag, () => (into.startMs = readTimestamp(cursor)));
-    else skipField(cursor, tag);
+    if (field === 1) into.count = uint64Field(cursor, end, tag);
+    else if (field === 2) into.sum = doubleField(cursor, end, tag);
+    else if (field === 3) readQuantile(cursor, bytesField(cursor, end, tag), into);
+    else if (field === 4) into.startMs = readTimestamp(cursor, bytesField(cursor, end, tag));
+    else skipField(cursor, tag, end);
   }
 }
 
-function readQuantile(cursor: ProtoCursor, into: MetricMessage['summary']): void {
+function readQuantile(cursor: ProtoCursor, end: number, into: MetricMessage['summary']): void {
   let quantile = 0;
   let value = 0;
-  while (cursor.at < cursor.end) {
-    const tag = readTag(cursor);
-    if (tag >>> 3 === 1) quantile = doubleField(cursor, tag);
-    else if (tag >>> 3 === 2) value = doubleField(cursor, tag);
-    else skipField(cursor, tag);
+  while (cursor.at < end) {
+    const tag = readTag(cursor, end);
+    if (tag >>> 3 === 1) quantile = doubleField(cursor, end, tag);
+    else if (tag >>> 3 === 2) value = doubleField(cursor, end, tag);
+    else skipField(cursor, tag, end);
   }
   into.quantiles.push(quantile);
   into.values.push(value);

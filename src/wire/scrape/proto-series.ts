@@ -1,9 +1,9 @@
 import type { Labels } from '../../model/labels.ts';
+import { malformed, readEnd, type ProtoCursor } from '../proto-cursor.ts';
 import { formatLabelFloat } from './float.ts';
 import { seriesLabels } from './labels.ts';
 import { readLabel } from './exemplar-message.ts';
 import type { MetricMessage } from './metric-message.ts';
-import { protoError, type ProtoCursor } from './proto-cursor.ts';
 import type { ExposedSeries } from './sink.ts';
 
 /** What a metric's series is of it: the name's suffix and the label with a number. */
@@ -54,16 +54,16 @@ export function protoSeries(cursor: ProtoCursor, message: MetricMessage): ProtoS
     },
     labels(): Labels {
       const pairs: string[] = [];
-      const { at, end } = cursor;
+      const { at } = cursor;
       for (let i = 0; i < message.labels.length; i += 2) {
-        readLabel(cursor, message.labels[i]!, message.labels[i + 1]!, pairs);
+        cursor.at = message.labels[i]!;
+        readLabel(cursor, readEnd(cursor, message.labels[i + 1]!), pairs);
       }
       cursor.at = at;
-      cursor.end = end;
       if (part === BUCKET) pairs.push('le', formatLabelFloat(bound));
       else if (part === QUANTILE) pairs.push('quantile', formatLabelFloat(bound));
       const labels = seriesLabels(metric + SUFFIXES[part]!, pairs);
-      if (typeof labels === 'string') throw protoError(cursor, `${metric}: ${labels}`);
+      if (typeof labels === 'string') throw malformed(cursor, `${metric}: ${labels}`);
       return labels;
     },
   };

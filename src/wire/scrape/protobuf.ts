@@ -2,29 +2,22 @@ import { isUtf8 } from 'node:buffer';
 import type { MetricType } from '../../model/batch.ts';
 import { GAUGE } from '../../model/histogram.ts';
 import { LIMITS } from '../../base/limits.ts';
+import { malformed, readEnd, readTag, skipField, type ProtoCursor } from '../proto-cursor.ts';
 import { classicHistogram } from './custom-buckets.ts';
 import { utf8Cut } from './families.ts';
 import type { ExemplarMessage } from './exemplar-message.ts';
+import { bytesField, expositionCursor, uint64Field } from './fields.ts';
 import type { HistogramMessage } from './histogram-message.ts';
 import { metricMessage, readMetric } from './metric-message.ts';
-import { isNative, nativeHistogram } from './native.ts';
-import {
-  BYTES,
-  expectType,
-  protoCursor,
-  protoError,
-  readLength,
-  readTag,
-  readUint64,
-  skipField,
-  VARINT,
-  type ProtoCursor,
-} from './proto-cursor.ts';
+import { isNative, nativeOf } from './native.ts';
 import { BUCKET, COUNT, PLAIN, protoSeries, QUANTILE, SUM } from './proto-series.ts';
 import type { ExpositionSink, ParseOptions } from './sink.ts';
 
 /** By the number of the type in `io.prometheus.client.MetricType`. */
 const TYPES: readonly MetricType[] = ['counter', 'gauge', 'summary', 'unknown', 'histogram', 'gaugehistogram'];
+
+/** The metric that is being read. */
+const metric = metricMessage();
 
 /**
  * Reads length-delimited messages `io.prometheus.client.MetricFamily`
@@ -32,9 +25,7 @@ const TYPES: readonly MetricType[] = ['counter', 'gauge', 'summary', 'unknown', 
  * byte at which the body goes wrong.
  */
 export function parseProtobuf(bytes: Uint8Array, options: ParseOptions, sink: ExpositionSink): void {
-  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const cursor = protoCursor(body);
-  const metric = metricMessage();
+  const cursor = expositionCursor(bytes);
   const series = protoSeries(cursor, metric);
   const converter = classicHistogram();
 
@@ -58,9 +49,9 @@ export function parseProtobuf(bytes: Uint8Array, options: ParseOptions, sink: Ex
 
   function classic(histogram: HistogramMessage, timeMs: number | undefined): void {
     const { bounds, counts, bucketExemplars, startMs } = histogram;
-    const count = histogram.countFloat === 0 ? histogram.count : histogram.countFloat;
+    const count = classicCount(histogram);
     sink.sample(series.as(COUNT), count, timeMs, startMs);
-    sink.sample(series.as(SUM), histogram.sum, timeMs, startMs);
+    sink.sample(series.as(SUM), histogram.sum[0]!, timeMs, startMs);
     for (let i = 0; i < bounds.length; i++) {
       sink.sample(series.as(BUCKET, bounds[i]), counts[i]!, timeMs, startMs);
       exemplar(bucketExemplars[i]);
@@ -72,11 +63,11 @@ export function parseProtobuf(bytes: Uint8Array, options: ParseOptions, sink: Ex
 
   function customBuckets(message: HistogramMessage, isGauge: boolean, timeMs: number | undefined): void {
     converter.reset();
-    converter.count(message.countFloat === 0 ? message.count : message.countFloat);
-    converter.sum(message.sum);
+    converter.count(classicCount(message));
+    converter.sum(message.sum[0]!);
     for (const [i, bound] of message.bounds.entries()) converter.bucket(bound, message.counts[i]!);
     const converted = converter.convert();
-    if (typeof converted === 'string') throw protoError(cursor, `the histogram ${series.metric} has ${converted}`);
+    if (typeof converted === 'string') throw malformed(cursor, `the histogram ${series.metric} has ${converted}`);
     const histogram = isGauge ? { ...converted, hint: GAUGE } : converted;
     sink.histogram(series.as(PLAIN), histogram, timeMs, message.startMs);
     nativeExemplars(message);
@@ -85,8 +76,8 @@ export function parseProtobuf(bytes: Uint8Array, options: ParseOptions, sink: Ex
   function histogram(isGauge: boolean, timeMs: number | undefined): void {
     const message = metric.histogram;
     if (options.ignoreNative !== true && isNative(message)) {
-      const native = nativeHistogram(message, isGauge);
-      if (typeof native === 'string') throw protoError(cursor, `the histogram ${series.metric} has ${native}`);
+      const native = nativeOf(message, isGauge);
+      if (typeof native === 'string') throw malformed(cursor, `the histogram ${series.metric}: ${native}`);
       sink.histogram(series.as(PLAIN), native, timeMs, message.startMs);
       nativeExemplars(message);
       if (options.keepClassic && message.bounds.length > 0) classic(message, timeMs);
@@ -112,24 +103,26 @@ export function parseProtobuf(bytes: Uint8Array, options: ParseOptions, sink: Ex
     }
   }
 
-  while (cursor.at < body.length) {
-    cursor.end = body.length;
-    const end = readLength(cursor);
-    cursor.end = end;
-    const family = readFamily(cursor);
+  while (cursor.at < bytes.length) {
+    const end = readEnd(cursor, bytes.length);
+    const family = readFamily(cursor, end);
     if (family.metrics.length > 0) {
       const { metric: name, type } = family;
       sink.metadata({ metric: name, type, help: family.help, unit: family.unit });
       for (let i = 0; i < family.metrics.length; i += 2) {
         cursor.at = family.metrics[i]!;
-        cursor.end = family.metrics[i + 1]!;
-        readMetric(cursor, metric);
+        readMetric(cursor, family.metrics[i + 1]!, metric);
         series.begin(name);
         sample(type);
       }
     }
     cursor.at = end;
   }
+}
+
+/** A float overrides the integer, unless it is zero. */
+function classicCount({ countFloat, countInt }: HistogramMessage): number {
+  return countFloat === 0 ? countInt : countFloat;
 }
 
 interface Family {
@@ -142,41 +135,38 @@ interface Family {
 }
 
 /** Reads what surrounds the metrics of a family, which may stand after them. One without metrics is not looked at. */
-function readFamily(cursor: ProtoCursor): Family {
+function readFamily(cursor: ProtoCursor, end: number): Family {
   let name = { start: 0, end: 0 };
   let help = name;
   let type = 0;
   let unit = name;
   const metrics: number[] = [];
-  while (cursor.at < cursor.end) {
-    const tag = readTag(cursor);
+  while (cursor.at < end) {
+    const tag = readTag(cursor, end);
     const field = tag >>> 3;
     if (field === 3) {
-      expectType(cursor, tag, VARINT);
-      type = readUint64(cursor);
+      type = uint64Field(cursor, end, tag);
     } else if (field === 1 || field === 2 || field === 4 || field === 5) {
-      expectType(cursor, tag, BYTES);
-      const end = readLength(cursor);
+      const fieldEnd = bytesField(cursor, end, tag);
       const start = cursor.at;
-      cursor.at = end;
-      if (field === 1) name = { start, end };
-      else if (field === 2) help = { start, end };
-      else if (field === 5) unit = { start, end };
-      else metrics.push(start, end);
+      cursor.at = fieldEnd;
+      if (field === 1) name = { start, end: fieldEnd };
+      else if (field === 2) help = { start, end: fieldEnd };
+      else if (field === 5) unit = { start, end: fieldEnd };
+      else metrics.push(start, fieldEnd);
     } else {
-      skipField(cursor, tag);
+      skipField(cursor, tag, end);
     }
   }
   const { bytes } = cursor;
   if (metrics.length === 0) return { metric: '', help: '', type: 'unknown', unit: '', metrics };
   const known = TYPES[type];
   if (name.start === name.end || !isUtf8(bytes.subarray(name.start, name.end))) {
-    throw protoError(cursor, 'a metric family whose name is empty or no valid UTF-8');
+    throw malformed(cursor, 'a metric family whose name is empty or no valid UTF-8');
   }
   const metric = bytes.toString('utf8', name.start, name.end);
-  if (!isUtf8(bytes.subarray(help.start, help.end)))
-    throw protoError(cursor, `the help of ${metric} is no valid UTF-8`);
-  if (known === undefined) throw protoError(cursor, `${metric} has the type ${type}, which does not exist`);
+  if (!isUtf8(bytes.subarray(help.start, help.end))) throw malformed(cursor, `the help of ${metric} is no valid UTF-8`);
+  if (known === undefined) throw malformed(cursor, `${metric} has the type ${type}, which does not exist`);
   return {
     metric,
     help: bytes.toString('utf8', help.start, utf8Cut(bytes, help.start, help.end, LIMITS.helpBytes)),

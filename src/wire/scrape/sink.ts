@@ -24,6 +24,7 @@ export interface ExposedSeries {
 export interface ExpositionSink {
   /** `timeMs` undefined: the scrape's time. `startMs` 0: unknown. */
   sample(series: ExposedSeries, value: number, timeMs: number | undefined, startMs: number): void;
+  /** As `sample`. The numbers of the histogram are only valid during the call. */
   histogram(series: ExposedSeries, histogram: NativeHistogram, timeMs: number | undefined, startMs: number): void;
   /** Of the sample or histogram before it. `timeMs` undefined: the sample's time. */
   exemplar(labels: Labels, value: number, timeMs: number | undefined): void;

@@ -1,15 +1,16 @@
-import { ComityError } from '../../base/errors.ts';
+import type { ComityError } from '../base/errors.ts';
 
 /**
- * A place in a protobuf message. Every read takes the end of the message that it is in and throws `bad_data` where it
- * would pass it, with the byte and the series that the cursor is at.
+ * A place in a protobuf message. Every read takes the end of the message that it is in and throws the error that `fail`
+ * makes where it would pass it.
  */
-export interface Cursor {
+export interface ProtoCursor {
   readonly bytes: Buffer;
+  /** Over the same bytes. */
   readonly view: DataView;
+  /** What the format has to say of a reason that the byte `at` is not what it should be. */
+  readonly fail: (at: number, reason: string) => ComityError;
   at: number;
-  /** Index of the series that is being read, -1 outside of them: for messages. */
-  series: number;
   /** Halves of the 64-bit number that was read last. */
   low: number;
   high: number;
@@ -19,32 +20,36 @@ export interface Cursor {
 export const VARINT = 0;
 export const FIXED64 = 1;
 export const BYTES = 2;
+const START_GROUP = 3;
+const END_GROUP = 4;
 const FIXED32 = 5;
 
-export function cursorOf(body: Uint8Array): Cursor {
+export function protoCursor(body: Uint8Array, fail: ProtoCursor['fail']): ProtoCursor {
   const { buffer, byteOffset, length } = body;
   return {
     bytes: Buffer.from(buffer, byteOffset, length),
     view: new DataView(buffer, byteOffset, length),
+    fail,
     at: 0,
-    series: -1,
     low: 0,
     high: 0,
   };
 }
 
 /** A field's tag: its number times eight and its wire type. */
-export function readTag(cursor: Cursor, end: number): number {
+export function readTag(cursor: ProtoCursor, end: number): number {
   const first = cursor.bytes[cursor.at]!;
-  if (first < 0x80 && cursor.at < end) {
+  if (first < 0x80 && first >= 8 && cursor.at < end) {
     cursor.at++;
     return first;
   }
-  return readUint32(cursor, end);
+  readVarint(cursor, end);
+  if (cursor.high !== 0 || cursor.low >>> 3 === 0) throw malformed(cursor, 'no field has this number');
+  return cursor.low >>> 0;
 }
 
 /** As protobuf has it, a longer number is cut to its low 32 bits. */
-export function readUint32(cursor: Cursor, end: number): number {
+export function readUint32(cursor: ProtoCursor, end: number): number {
   const { at, bytes } = cursor;
   const first = bytes[at]!;
   if (first < 0x80 && at < end) {
@@ -60,32 +65,33 @@ export function readUint32(cursor: Cursor, end: number): number {
   return cursor.low >>> 0;
 }
 
-export function readSint32(cursor: Cursor, end: number): number {
+/** A number whose sign is its last bit. */
+export function readSint32(cursor: ProtoCursor, end: number): number {
   const zigzag = readUint32(cursor, end);
   return (zigzag >>> 1) ^ -(zigzag & 1);
 }
 
 /** Exact up to 2^53, then the nearest float. */
-export function readUint64(cursor: Cursor, end: number): number {
+export function readUint64(cursor: ProtoCursor, end: number): number {
   readVarint(cursor, end);
   return (cursor.high >>> 0) * 2 ** 32 + (cursor.low >>> 0);
 }
 
 /** Exact up to 2^53, then the nearest float. */
-export function readInt64(cursor: Cursor, end: number): number {
+export function readInt64(cursor: ProtoCursor, end: number): number {
   readVarint(cursor, end);
   return (cursor.high | 0) * 2 ** 32 + (cursor.low >>> 0);
 }
 
-/** Exact up to 2^53, then the nearest float. */
-export function readSint64(cursor: Cursor, end: number): number {
+/** A number whose sign is its last bit. Exact up to 2^53, then the nearest float. */
+export function readSint64(cursor: ProtoCursor, end: number): number {
   readVarint(cursor, end);
   const { low, high } = cursor;
   const sign = -(low & 1);
   return ((high >>> 1) ^ sign) * 2 ** 32 + ((((low >>> 1) | (high << 31)) ^ sign) >>> 0);
 }
 
-export function readDouble(cursor: Cursor, end: number): number {
+export function readDouble(cursor: ProtoCursor, end: number): number {
   const { at } = cursor;
   if (at + 8 > end) throw malformed(cursor, 'a value is cut off');
   cursor.at = at + 8;
@@ -93,41 +99,51 @@ export function readDouble(cursor: Cursor, end: number): number {
 }
 
 /** Reads the length of a field of bytes and returns where they end; they start at the cursor. */
-export function readEnd(cursor: Cursor, end: number): number {
+export function readEnd(cursor: ProtoCursor, end: number): number {
   const length = readUint32(cursor, end);
-  if (length > end - cursor.at) throw malformed(cursor, `a field of ${length} bytes is cut off`);
+  if (length > end - cursor.at) throw malformed(cursor, `a field of ${length} bytes reaches past its message`);
   return cursor.at + length;
 }
 
 /** Passes by a field whose tag was read. */
-export function skipField(cursor: Cursor, tag: number, end: number): void {
+export function skipField(cursor: ProtoCursor, tag: number, end: number): void {
   const wireType = tag & 7;
-  if (tag >>> 3 === 0) throw malformed(cursor, 'a field has the number 0');
   if (wireType === VARINT) readVarint(cursor, end);
   else if (wireType === BYTES) cursor.at = readEnd(cursor, end);
   else if (wireType === FIXED64) advance(cursor, end, 8);
   else if (wireType === FIXED32) advance(cursor, end, 4);
-  // Groups left protobuf long ago.
-  else throw malformed(cursor, `field ${tag >>> 3} has wire type ${wireType}`);
+  else if (wireType === START_GROUP) skipGroup(cursor, end);
+  else throw malformed(cursor, `field ${tag >>> 3} has wire type ${wireType}, which does not exist or ends nothing`);
+}
+
+/** Groups left protobuf long ago, but decoders still pass by them. */
+function skipGroup(cursor: ProtoCursor, end: number): void {
+  for (let open = 1; open > 0;) {
+    const tag = readTag(cursor, end);
+    const wireType = tag & 7;
+    if (wireType === START_GROUP) open++;
+    else if (wireType === END_GROUP) open--;
+    else skipField(cursor, tag, end);
+  }
 }
 
 /** For a known field with a wire type that it cannot have. */
-export function wrongWireType(cursor: Cursor, message: string, tag: number): ComityError {
+export function wrongWireType(cursor: ProtoCursor, message: string, tag: number): ComityError {
   return malformed(cursor, `field ${tag >>> 3} of ${message} has wire type ${tag & 7}`);
 }
 
-export function malformed(cursor: Cursor, reason: string): ComityError {
-  const place = cursor.series < 0 ? '' : ` in timeseries[${cursor.series}]`;
-  return new ComityError('bad_data', `malformed protobuf at byte ${cursor.at}${place}: ${reason}`);
+/** An error at the cursor. */
+export function malformed(cursor: ProtoCursor, reason: string): ComityError {
+  return cursor.fail(cursor.at, reason);
 }
 
-function advance(cursor: Cursor, end: number, bytes: number): void {
+function advance(cursor: ProtoCursor, end: number, bytes: number): void {
   if (bytes > end - cursor.at) throw malformed(cursor, 'a value is cut off');
   cursor.at += bytes;
 }
 
 /** Leaves the number in `low` and `high`. */
-function readVarint(cursor: Cursor, end: number): void {
+function readVarint(cursor: ProtoCursor, end: number): void {
   const { bytes } = cursor;
   let { at } = cursor;
   let low = 0;
