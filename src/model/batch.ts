@@ -97,6 +97,7 @@ export type RejectReason =
   | 'too_far_in_future'
   | 'series_limit'
   | 'metric_series_limit'
+  | 'not_finite'
   | 'bad_histogram';
 
 /** What `append` did, in points. Stored + repeated + rejected points are the points of the batch. */

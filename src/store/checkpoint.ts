@@ -8,6 +8,7 @@ import {
   dropFromTail,
   lastFloat,
   lastTailHistogram,
+  tailIndexBefore,
   tailHistograms,
   tailStarts,
   tailTimes,
@@ -96,7 +97,7 @@ export function checkpoints(db: StoreDb, head: Head, pending: Pending, dueBytes 
     for (const { ref, chunkId, startMs, endMs } of sealed) addChunk(head, ref, chunkId, startMs, endMs);
     for (let i = under.done; i < end; i++) {
       const ref = under.refs[i]!;
-      const whole = sealedSamples(head.counts[ref]!);
+      const whole = sealedSamples(head, ref);
       if (whole > 0) dropFromTail(head, ref, whole);
     }
     under.done = end;
@@ -147,14 +148,21 @@ interface Sealed {
   readonly endMs: number;
 }
 
-/** A tail keeps at least its last sample, which may still be replaced. */
-function sealedSamples(count: number): number {
-  return Math.floor((count - 1) / SAMPLES_PER_CHUNK) * SAMPLES_PER_CHUNK;
+/**
+ * A tail keeps its last sample, which may still be replaced, and the one before it, which tells whether an addition made
+ * the last: unless so many staleness markers lie between them that the tail would grow without end.
+ */
+function sealedSamples(head: Head, ref: number): number {
+  const count = head.counts[ref]!;
+  if (count <= SAMPLES_PER_CHUNK) return 0;
+  const before = tailIndexBefore(head, ref, head.lastTimes[ref]!);
+  const kept = count - before > SAMPLES_PER_CHUNK ? count - 1 : before;
+  return Math.floor(kept / SAMPLES_PER_CHUNK) * SAMPLES_PER_CHUNK;
 }
 
 function writeTail(head: Head, ref: number, writer: ChunkWriter, sealed: Sealed[]): void {
   const count = head.counts[ref]!;
-  const whole = sealedSamples(count);
+  const whole = sealedSamples(head, ref);
   for (let start = 0; start < whole; start += SAMPLES_PER_CHUNK) {
     const row = chunkRow(head, ref, start, start + SAMPLES_PER_CHUNK);
     sealed.push({ ref, chunkId: writer.seal(row), startMs: row.startMs, endMs: row.endMs });

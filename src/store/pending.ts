@@ -14,10 +14,11 @@ import {
   type HistogramColumns,
   type NativeHistogram,
 } from '../model/histogram.ts';
+import { isStaleAt } from '../model/series.ts';
 import { longer } from './growth.ts';
 import { BASE_IS_HISTOGRAM, DIRTY, ENDS_STALE, NO_ROW, SAMPLE_BYTES, type Head } from './head.ts';
 import { startsOf, UNKNOWN_START, type Starts } from './starts.ts';
-import { lastTailHistogram, putTail, reserveTail } from './tail.ts';
+import { lastTailHistogram, putTail, reserveTail, tailSampleBefore } from './tail.ts';
 
 /**
  * Rows that are stored (in write-ahead records) or about to be, and not in their series' tails yet. Tails are scattered
@@ -175,6 +176,19 @@ export function lastHistogram(head: Head, pending: Pending, ref: number): Native
     if (isHistogramAt(histograms, row)) return histogramAt(histograms, row);
   }
   return lastTailHistogram(head, ref);
+}
+
+/** The sample that the last one of a series came after, staleness markers aside; undefined when it is not at hand. */
+export function sampleBeforeLast(head: Head, pending: Pending, ref: number): number | NativeHistogram | undefined {
+  const { histograms, previous, times, values } = pending;
+  const lastMs = head.lastTimes[ref]!;
+  for (let row = head.newest[ref]!; row !== NO_ROW; row = previous[row]!) {
+    // The last sample, or what it took the place of.
+    if (times[row] === lastMs) continue;
+    if (isHistogramAt(histograms, row)) return histogramAt(histograms, row);
+    if (!isStaleAt(values, row)) return values[row]!;
+  }
+  return tailSampleBefore(head, ref, lastMs);
 }
 
 /** The rows from a mark on as the columns of a record. */

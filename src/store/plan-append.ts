@@ -13,6 +13,7 @@ import {
 import { isStaleAt } from '../model/series.ts';
 import { BASE_IS_HISTOGRAM, ENDS_STALE, NO_ROW } from './head.ts';
 import { addRow, lastHistogram, setFloat, setHistogram, setHistogramOf, setStale, type Pending } from './pending.ts';
+import { addendOf, madeLastFloat, madeLastHistogram, sumOf } from './repeated-addition.ts';
 import { addNewSeries, newSeries, UNKNOWN_SERIES, type NewSeries, type SeriesTable } from './series-table.ts';
 import { UNKNOWN_START } from './starts.ts';
 
@@ -49,10 +50,13 @@ const REPEATED = 'repeated';
  * - A staleness marker is never added: it joins as SET. What comes after it adds to the last value before it.
  * - An addition to a series whose last value is of the other type, float or histogram, or is a histogram with the other
  *   kind of buckets, starts anew from zero and never takes that sample's place.
- * - An `ADD_ONCE` row counts as a repetition only where that is known, which is at the time of the last sample that an
- *   earlier append stored. An older one is `out_of_order`, another one at the same time a `duplicate_timestamp`: either
- *   may be an interval never seen. Of a batch that is sent again the older rows are therefore reported as rejected,
- *   which costs nothing: they are stored, and a sender does not send again what a partial success rejects.
+ * - An addition that is not finite is rejected as `not_finite`: it would be in the series for good. One among several rows
+ *   of a point is left out, and so is the sum of a native histogram.
+ * - An `ADD_ONCE` row counts as a repetition only where that is known, which is at the time of the last sample, stored by an
+ *   earlier append, when it is what made that sample of the one before. An older one is `out_of_order`, another one at the
+ *   same time a `duplicate_timestamp`: either may be an interval never seen. Of a batch that is sent again the older rows
+ *   are therefore reported as rejected, which costs nothing: they are stored, and a sender does not send again what a
+ *   partial success rejects. Where that holds for one row of a point, none of its rows is added.
  * - A histogram that would get more than `LIMITS.bucketsPerHistogram` buckets by an addition goes to a coarser schema, and
  *   is rejected as `bad_histogram` where there is none.
  * - A new series past a limit is rejected, and with it every row of its point.
@@ -103,8 +107,12 @@ export function planBatch(
       firstRejected = from;
       return planRow(from);
     }
+    const known = pointAlreadyAdded(from, to);
+    if (known !== undefined) return known;
     let whole: Outcome = REPEATED;
     for (let row = from; row < to; row++) {
+      // A sum that is no number says nothing of the counts beside it.
+      if (modes[row] !== SET && !Number.isFinite(values[row]!)) continue;
       const outcome = planRow(row);
       if (whole !== STORED && whole !== REPEATED) continue;
       if (outcome === STORED) {
@@ -144,10 +152,12 @@ export function planBatch(
     const fault = faultOfTime(timeMs);
     if (fault !== undefined) return fault;
     if (isHistogramAt(histograms, row)) return planHistogram(row, timeMs, histograms);
-    const ref = refAt(row);
     const value = values[row]!;
     const stale = value !== value && isStaleAt(values, row);
-    if (!stale && modes[row] !== SET) return addFloat(row, ref, timeMs, value);
+    const adds = !stale && modes[row] !== SET;
+    if (adds && !Number.isFinite(value)) return 'not_finite';
+    const ref = refAt(row);
+    if (adds) return addFloat(row, ref, timeMs, value);
     const last = head.lastTimes[ref]!;
     if (timeMs < last) return 'out_of_order';
     if (timeMs === last) return repeatsFloat(row, ref, stale) ? REPEATED : 'duplicate_timestamp';
@@ -169,7 +179,7 @@ export function planBatch(
 
   function addFloat(row: number, ref: number, timeMs: number, value: number): Outcome {
     const anew = (head.flags[ref]! & BASE_IS_HISTOGRAM) !== 0;
-    const known = modes[row] === ADD_ONCE ? alreadyAdded(ref, timeMs, anew) : undefined;
+    const known = addedOnce(row, ref);
     if (known !== undefined) return known;
     const base = anew ? 0 : head.bases[ref]!;
     const zeroAt = zeroTime(ref, timeMs, anew);
@@ -182,15 +192,15 @@ export function planBatch(
   }
 
   function addHistogram(row: number, timeMs: number, delta: NativeHistogram): Outcome {
-    const own = limitBuckets(delta, LIMITS.bucketsPerHistogram);
+    const own = addendOf(delta);
     if (own === undefined) return 'bad_histogram';
     const ref = refAt(row);
     const before = (head.flags[ref]! & BASE_IS_HISTOGRAM) === 0 ? undefined : lastHistogram(head, pending, ref);
     const base = before !== undefined && canAdd(before, own) ? before : undefined;
     const anew = base === undefined && head.lastTimes[ref] !== Number.NEGATIVE_INFINITY;
-    const known = modes[row] === ADD_ONCE ? alreadyAdded(ref, timeMs, anew) : undefined;
+    const known = addedOnce(row, ref);
     if (known !== undefined) return known;
-    const sum = base === undefined ? own : limitBuckets(addHistograms(base, own), LIMITS.bucketsPerHistogram);
+    const sum = base === undefined ? own : sumOf(base, own);
     if (sum === undefined) return 'bad_histogram';
     const zeroAt = zeroTime(ref, timeMs, anew);
     const hint = anew ? RESET : RESET_UNKNOWN;
@@ -200,6 +210,12 @@ export function planBatch(
     const at = place(ref, additionTime(ref, timeMs, anew), UNKNOWN_START);
     setHistogram(head, pending, at, { ...sum, hint: zeroAt === undefined ? hint : RESET_UNKNOWN });
     return STORED;
+  }
+
+  /** The series of a row where it is stored; another handle's rows may have added it. */
+  function knownRefAt(row: number): number | undefined {
+    const at = seriesOf[row]!;
+    return refs[at] === UNKNOWN_SERIES ? table.index.find(series[at]!.labels) : refs[at];
   }
 
   /** The series of a row, added where it is new; `meetsLimit` has found room for it. */
@@ -231,15 +247,48 @@ export function planBatch(
     return last !== undefined && sameHistogram(last, histogram);
   }
 
-  /** The outcome of an `ADD_ONCE` row that is not later than the last sample; undefined for one that is. */
-  function alreadyAdded(ref: number, timeMs: number, anew: boolean): Outcome | undefined {
-    const last = head.lastTimes[ref]!;
-    if (timeMs > last) return undefined;
-    if (timeMs < last) return 'out_of_order';
-    // A marker, or a sample of another type, is no earlier sending of the addition.
-    if (head.stamps[ref] === stamp || anew || (head.flags[ref]! & ENDS_STALE) !== 0) return 'duplicate_timestamp';
-    head.stamps[ref] = stamp;
+  function addedOnce(row: number, ref: number): Outcome | undefined {
+    const known = modes[row] === ADD_ONCE ? alreadyAdded(row, ref) : undefined;
+    if (known === REPEATED) head.stamps[ref] = stamp;
+    return known;
+  }
+
+  /**
+   * The outcome of a point of several rows when one of them, to be added once, is not later than its series' last sample:
+   * then none of them is added, since the buckets of a histogram only mean something together.
+   */
+  function pointAlreadyAdded(from: number, to: number): Outcome | undefined {
+    let repeats = 0;
+    for (let row = from; row < to; row++) {
+      if (modes[row] !== ADD_ONCE) continue;
+      const ref = knownRefAt(row);
+      const known = ref === undefined ? undefined : alreadyAdded(row, ref);
+      if (known === REPEATED) repeats++;
+      else if (known !== undefined) {
+        firstRejected = row;
+        return known;
+      }
+    }
+    if (repeats === 0) return undefined;
+    firstRejected = from;
+    if (repeats < to - from) return 'duplicate_timestamp';
+    for (let row = from; row < to; row++) head.stamps[knownRefAt(row)!] = stamp;
     return REPEATED;
+  }
+
+  /**
+   * The outcome of an `ADD_ONCE` row that is not later than the last sample; undefined for one that is, and for a staleness
+   * marker. It is a repetition when it made the last sample of the one before.
+   */
+  function alreadyAdded(row: number, ref: number): Outcome | undefined {
+    const last = head.lastTimes[ref]!;
+    if (!(times[row]! <= last) || isStaleAt(values, row)) return undefined;
+    if (times[row]! < last) return 'out_of_order';
+    if (head.stamps[ref] === stamp || (head.flags[ref]! & ENDS_STALE) !== 0) return 'duplicate_timestamp';
+    const made = isHistogramAt(histograms, row)
+      ? madeLastHistogram(head, pending, ref, histogramAt(histograms, row))
+      : madeLastFloat(head, pending, ref, values[row]!);
+    return made ? REPEATED : 'duplicate_timestamp';
   }
 
   /** When the zero comes from which a series counts, if it needs one and there is room for it. */

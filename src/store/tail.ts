@@ -50,6 +50,24 @@ export function lastTailHistogram(head: Head, ref: number): NativeHistogram | un
   return at < 0 ? extra.baseHistogram : histogramAt(extra.histograms!, at);
 }
 
+/** The last sample of the tail before a time, staleness markers aside; undefined when there is none. */
+export function tailSampleBefore(head: Head, ref: number, timeMs: number): number | NativeHistogram | undefined {
+  const at = tailIndexBefore(head, ref, timeMs);
+  if (at < 0) return undefined;
+  const histograms = extraOf(head, ref)?.histograms;
+  return isHistogramAt(histograms, at) ? histogramAt(histograms, at) : tailValues(head, ref)[at]!;
+}
+
+/** Where in the tail that sample is; -1 when there is none. */
+export function tailIndexBefore(head: Head, ref: number, timeMs: number): number {
+  const values = tailValues(head, ref);
+  const histograms = extraOf(head, ref)?.histograms;
+  let at = head.counts[ref]! - 1;
+  while (at >= 0 && (head.cells[ref]![at]! >= timeMs || (!isHistogramAt(histograms, at) && isStaleAt(values, at))))
+    at--;
+  return at;
+}
+
 /** Makes room for `samples` more, so that they are put without copying the tail again and again. */
 export function reserveTail(head: Head, ref: number, samples: number): void {
   const needed = head.counts[ref]! + samples;

@@ -95,25 +95,24 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
       }
       fresh.set(labelsKey(labels), labels);
     }
+    const whole = rows.length > 1 ? saidBefore(batch, rows, touched) : undefined;
+    if (whole !== undefined) {
+      if (whole === 'repeated')
+        for (const row of rows) touched.add(labelsKey(batch.series[batch.seriesOf[row]!]!.labels));
+      yield whole;
+      return;
+    }
     for (const row of rows) {
+      if (rows.length > 1 && isAddition(batch, row) && !isHistogramAt(batch.histograms, row)) {
+        if (!Number.isFinite(batch.values[row]!)) continue;
+      }
       const { labels } = batch.series[batch.seriesOf[row]!]!;
       const key = labelsKey(labels);
       const series = all.get(key) ?? { labels, samples: [], base: 0, exemplars: [] };
       const sample = isHistogramAt(batch.histograms, row)
         ? histogramAt(batch.histograms, row)
         : printFloat(batch.values, row);
-      const verdict = put(
-        series,
-        {
-          time: batch.times[row]!,
-          sample,
-          value: batch.values[row]!,
-          mode: batch.modes[row]!,
-          start: batch.startTimes?.[row] ?? 0,
-        },
-        nowMs,
-        touched.has(key),
-      );
+      const verdict = put(series, rowOf(batch, row), nowMs, touched.has(key));
       const said = verdict === 'repeated' && batch.modes[row] === ADD_ONCE && sample !== STALE;
       if (verdict === 'stored' || said) touched.add(key);
       if (series.samples.length > 0) all.set(key, series);
@@ -121,10 +120,40 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
     }
   }
 
+  /** What becomes of a whole point for a row of it that is to be added once and may have been. */
+  function saidBefore(batch: Batch, rows: readonly number[], touched: Set<string>): string | undefined {
+    const verdicts: (string | undefined)[] = rows.map((row) => {
+      const key = labelsKey(batch.series[batch.seriesOf[row]!]!.labels);
+      const series = all.get(key);
+      if (series === undefined || batch.modes[row] !== ADD_ONCE || !isAddition(batch, row)) return undefined;
+      return addedBefore(series, rowOf(batch, row), touched.has(key));
+    });
+    const bad = verdicts.find((verdict) => verdict !== undefined && verdict !== 'repeated');
+    if (bad !== undefined || !verdicts.includes('repeated')) return bad;
+    return verdicts.every((verdict) => verdict === 'repeated') ? 'repeated' : 'duplicate_timestamp';
+  }
+
+  /** The same of a row by itself. */
+  function addedBefore({ samples, base }: NaiveSeries, { time, sample, value }: Row, isTouched: boolean) {
+    const last = samples.at(-1)!;
+    if (!(time <= last.time)) return undefined;
+    if (time < last.time) return 'out_of_order';
+    const before = samples.findLast((one) => one.time < last.time && one.sample !== STALE)?.sample;
+    let made = false;
+    if (typeof sample === 'string') {
+      made = typeof before === 'string' && typeof base === 'number' && floatOf(before) + value === base;
+    } else if (typeof before === 'object' && typeof base === 'object' && canAdd(before, sample)) {
+      made = withoutHint(addHistograms(before, sample)) === withoutHint(base);
+    }
+    return made && !isTouched && last.sample !== STALE ? 'repeated' : 'duplicate_timestamp';
+  }
+
   function put(series: NaiveSeries, row: Row, nowMs: number, isTouched: boolean): string {
     const { time, sample, mode, start } = row;
     if (Number.isNaN(time) || time > nowMs + LIMITS.futureMs) return 'too_far_in_future';
     const last = series.samples.at(-1);
+    if (mode !== SET && typeof sample === 'string' && sample !== STALE && !Number.isFinite(row.value))
+      return 'not_finite';
     if (mode === SET || sample === STALE) {
       if (last !== undefined && time < last.time) return 'out_of_order';
       if (last !== undefined && time === last.time) {
@@ -135,9 +164,9 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
       return 'stored';
     }
     const anew = last !== undefined && !joins(series.base, sample, series.samples);
-    if (mode === ADD_ONCE && last !== undefined && time <= last.time) {
-      if (time < last.time) return 'out_of_order';
-      return isTouched || last.sample === STALE || anew ? 'duplicate_timestamp' : 'repeated';
+    if (mode === ADD_ONCE && last !== undefined) {
+      const known = addedBefore(series, row, isTouched);
+      if (known !== undefined) return known;
     }
     const needsZero = last === undefined || (anew && time - 1 > last.time);
     const hint = anew ? RESET : RESET_UNKNOWN;
@@ -225,6 +254,28 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
       .filter((one) => one.samples.some(({ time }) => time >= fromMs && time <= toMs))
       .map((one) => one.labels.join(','));
   }
+}
+
+function rowOf(batch: Batch, row: number): Row {
+  const isHistogram = isHistogramAt(batch.histograms, row);
+  const sample = isHistogram ? histogramAt(batch.histograms!, row) : printFloat(batch.values, row);
+  // A sum that is no number says nothing of the counts beside it.
+  const added = isHistogram && batch.modes[row] !== SET && !Number.isFinite((sample as NativeHistogram).sum);
+  return {
+    time: batch.times[row]!,
+    sample: added ? { ...(sample as NativeHistogram), sum: 0 } : sample,
+    value: batch.values[row]!,
+    mode: batch.modes[row]!,
+    start: batch.startTimes?.[row] ?? 0,
+  };
+}
+
+function isAddition(batch: Batch, row: number): boolean {
+  return batch.modes[row] !== SET && (isHistogramAt(batch.histograms, row) || printFloat(batch.values, row) !== STALE);
+}
+
+function floatOf(bits: string): number {
+  return new Float64Array(BigUint64Array.of(BigInt(`0x${bits}`)).buffer)[0]!;
 }
 
 /** The rows of each point. */

@@ -57,6 +57,56 @@ function printed(store: ReturnType<typeof openStore>): string {
   }).join(' ');
 }
 
+/** The last value after the batches, with a checkpoint behind each, and how many points were repeated. */
+function lastAfter(batches: Row[][]): [value: number, repeated: number] {
+  const store = openStore({ path: storePath(), now: () => NOW });
+  let repeated = 0;
+  for (const rows of batches) {
+    repeated += store.append(batchOf(rows)).repeated;
+    store.checkpoint();
+  }
+  const [columns] = store.select([], -Infinity, Infinity);
+  store.close();
+  return [columns!.values.at(-1)!, repeated];
+}
+
+/** Points of several rows: each row a metric name and a value, all to be added once. */
+function pointsBatch(points: readonly (readonly [timeMs: number, rows: Readonly<Record<string, number>>])[]): Batch {
+  const builder = batchBuilder();
+  for (const [timeMs, rows] of points) {
+    builder.beginPoint();
+    for (const [name, value] of Object.entries(rows))
+      builder.add(labelsOf({ __name__: name }), timeMs, value, ADD_ONCE);
+    builder.endPoint();
+  }
+  return builder.build();
+}
+
+test('of a point none of the rows is added when one of them was, or is late', () => {
+  const first = [20, { le1: 1, le10: 2, count: 3 }] as const;
+  const finer = { le1: 1, le5: 100, le10: 2, count: 3 };
+  const cases = [
+    { then: first, outcome: { repeated: 1 } },
+    { then: [15, finer], outcome: { rejected: new Map([['out_of_order', { count: 1, firstRow: 0 }]]) } },
+    { then: [20, finer], outcome: { rejected: new Map([['duplicate_timestamp', { count: 1, firstRow: 0 }]]) } },
+    {
+      then: [20, { ...first[1], le1: 2 }],
+      outcome: { rejected: new Map([['duplicate_timestamp', { count: 1, firstRow: 0 }]]) },
+    },
+  ] as const;
+  for (const { then, outcome } of cases) {
+    const store = openStore({ path: storePath(), now: () => NOW });
+    store.append(pointsBatch([first]));
+    expect(store.append(pointsBatch([then]))).toMatchObject({ stored: 0, ...outcome });
+    expect(readable(store, 'le1')).toBe('19:0 20:1');
+    expect(readable(store, 'le5')).toBe('');
+    // A sum that is no number is left out; the counts beside it are not.
+    expect(store.append(pointsBatch([[30, { ...first[1], sum: NaN }]]))).toMatchObject({ stored: 1 });
+    expect([readable(store, 'count'), readable(store, 'sum')]).toEqual(['19:0 20:3 30:6', '']);
+    store.close();
+  }
+});
+
 test('SET keeps ascending times', () => {
   check(
     [
@@ -124,7 +174,13 @@ test('ADD counts up from zero and never goes back in time', () => {
   check([[[ADD, 10, 5]], [[ADD, 3, 2]]], '9:0 10:7');
   check([[[SET, 10, 5]], [[ADD, 10, 2]]], '10:7');
   check([[[ADD, 10, 5]], [[SET, 10, 5]]], '9:0 10:5', 'repeated 1');
-  check([[[ADD, 10, Infinity]], [[ADD, 20, -Infinity]], [[ADD, 30, 1]]], '9:0 10:Infinity 20:NaN 30:NaN');
+  // What is not finite would stay in the series for good.
+  check(
+    [[[ADD, 10, 1]], [[ADD, 20, NaN]], [[ADD_ONCE, 30, -Infinity]], [[ADD, 40, 1]]],
+    '9:0 10:1 40:2',
+    'not_finite 2',
+  );
+  check([[[ADD, 10, 1e308]], [[ADD, 20, 1e308]], [[ADD, 30, 1]]], '9:0 10:1e+308 20:Infinity 30:Infinity');
 });
 
 test('ADD_ONCE leaves out what was counted before', () => {
@@ -174,6 +230,21 @@ test('ADD_ONCE drops in silence only what is known to be stored', () => {
   ];
   check([twice], '19:0 20:5', 'duplicate_timestamp 1');
   check([twice, twice], '19:0 20:5', 'duplicate_timestamp 2, repeated 1');
+  // Another value at that time is another interval.
+  check([[[ADD_ONCE, 20, 5]], [[ADD_ONCE, 20, 7]]], '19:0 20:5', 'duplicate_timestamp 1');
+  check(
+    [[[ADD_ONCE, 20, 0.1]], [[ADD_ONCE, 30, 0.2]], [[ADD_ONCE, 30, 0.2]]],
+    '19:0 20:0.1 30:0.30000000000000004',
+    'repeated 1',
+  );
+  // What was before the last sample is known across staleness markers and sealed chunks.
+  const long = Array.from({ length: 241 }, (_, i): Row => [ADD_ONCE, 20 + i * 2, 1]);
+  for (const between of [[], [[SET, 501, 'stale']]] as Row[][]) {
+    for (const count of [238, 239, 240, 241]) {
+      const last: Row = [ADD_ONCE, 600, 3];
+      expect(lastAfter([[...long.slice(0, count), ...between], [last], [last]])).toEqual([count + 3, 1]);
+    }
+  }
   // A marker at that time is no earlier sending of the addition.
   check(
     [

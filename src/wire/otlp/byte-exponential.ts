@@ -1,46 +1,30 @@
 import { LIMITS } from '../../base/limits.ts';
 import { contentEnd, contentStart, otherFieldEnd, smallVarint, UNUSUAL, varintEnd } from './fields.ts';
-import { FLAG_NO_RECORDED_VALUE } from './messages.ts';
 import { addNativeRow, exponentialHistogram, type DenseBuckets, type ExponentialPoint } from './native-histogram.ts';
-import { countedPoint, decodeExemplars, knownPoint, NO_EXEMPLARS, runOn } from './point-series.ts';
-import { count, millisAt, startMillisAt, unsigned64At, type BytesContext, type PointWalk } from './point-walk.ts';
+import { commonFieldEnd, noFields, timeOf, type PointTags } from './point-fields.ts';
+import { countedPoint, decodeExemplars, knownPoint, NO_EXEMPLARS } from './point-series.ts';
+import { count, startMillisAt, unsigned64At, type BytesContext, type PointWalk } from './point-walk.ts';
 import { EXPONENTIAL_POINT } from './schema.ts';
 
 /** Counts of the buckets of the point at hand. */
 const positiveCounts = new Float64Array(LIMITS.bucketsPerHistogram);
 const negativeCounts = new Float64Array(LIMITS.bucketsPerHistogram);
 
+const TAGS: PointTags = { schema: EXPONENTIAL_POINT, attributes: 0x0a, exemplars: 0x5a, flags: 0x50 };
+
 /** Adds a point of an exponential histogram. False for one that has to be decoded, for example to be rejected. */
 export function addExponentialBytes(walk: PointWalk, context: BytesContext, start: number, end: number): boolean {
-  const { bytes, view, intake } = walk;
-  let attributesAt = 0;
-  let attributesEnd = -1;
-  let startAt = -1;
-  let timeAt = -1;
+  const { bytes, view } = walk;
+  const fields = noFields();
   let countAt = -1;
   let sumAt = -1;
   let zeroCountAt = -1;
   let positiveAt = -1;
   let negativeAt = -1;
-  let hasExemplars = false;
   let scale = 0;
-  let flags = 0;
   let pos = start;
   while (pos < end) {
     switch (bytes[pos]) {
-      case 0x0a /* attributes */:
-        if (attributesEnd < 0) attributesAt = pos;
-        attributesEnd = runOn(bytes, pos, end, attributesEnd);
-        pos = attributesEnd;
-        break;
-      case 0x11 /* start_time_unix_nano */:
-        startAt = pos + 1;
-        pos += 9;
-        break;
-      case 0x19 /* time_unix_nano */:
-        timeAt = pos + 1;
-        pos += 9;
-        break;
       case 0x21 /* count */:
         countAt = pos + 1;
         pos += 9;
@@ -68,34 +52,26 @@ export function addExponentialBytes(walk: PointWalk, context: BytesContext, star
         negativeAt = pos + 1;
         pos = contentEnd(bytes, pos + 1, end);
         break;
-      case 0x50 /* flags */:
-        flags = smallVarint(bytes, pos + 1, end);
-        pos = varintEnd(bytes, pos + 1, end);
-        break;
-      case 0x5a /* exemplars */:
-        hasExemplars = true;
-        pos = contentEnd(bytes, pos + 1, end);
-        break;
       case 0x61 /* min */:
       case 0x69 /* max */:
       case 0x71 /* zero_threshold */:
         pos += 9;
         break;
       default:
-        pos = otherFieldEnd(bytes, pos, end, EXPONENTIAL_POINT);
+        pos = commonFieldEnd(walk, TAGS, fields, pos, end);
     }
   }
   if (pos !== end) throw UNUSUAL;
-  if (timeAt < 0) return false;
-  const timeMs = millisAt(view, timeAt);
-  if (timeMs === 0 || timeMs > intake.futureEndMs) return false;
+  const timeMs = timeOf(walk, fields);
+  if (timeMs === 0) return false;
   const positive = positiveAt < 0 ? NO_BUCKETS : readBuckets(bytes, positiveAt, end, positiveCounts);
   const negative = negativeAt < 0 ? NO_BUCKETS : readBuckets(bytes, negativeAt, end, negativeCounts);
   if (positive === undefined || negative === undefined) return false;
+  const { attributesAt: from, attributesEnd: to, stale, hasExemplars } = fields;
   const point: ExponentialPoint = {
     timeMs,
-    startMs: startMillisAt(view, startAt, timeMs),
-    stale: (flags & FLAG_NO_RECORDED_VALUE) !== 0,
+    startMs: startMillisAt(view, fields.startAt, timeMs),
+    stale,
     count: countAt < 0 ? 0 : unsigned64At(view, countAt),
     sum: sumAt < 0 ? undefined : view.getFloat64(sumAt, true),
     scale,
@@ -103,13 +79,11 @@ export function addExponentialBytes(walk: PointWalk, context: BytesContext, star
     positive,
     negative,
   };
-  const from = attributesEnd < 0 ? 0 : attributesAt;
-  const to = Math.max(attributesEnd, 0);
   const known = knownPoint(walk, context, from, to);
   const converted = exponentialHistogram(point, known?.layout);
   if ('fault' in converted) return false;
   count(walk, positive.length + negative.length + (positiveAt < 0 ? 0 : 1) + (negativeAt < 0 ? 0 : 1));
-  const exemplars = hasExemplars ? decodeExemplars(walk, start, end, 0x5a) : NO_EXEMPLARS;
+  const exemplars = hasExemplars ? decodeExemplars(walk, start, end, TAGS.exemplars) : NO_EXEMPLARS;
   const series = countedPoint(walk, context, EXPONENTIAL_POINT, known, from, to);
   if (series === undefined) return true;
   series.layout = converted.histogram.layout;

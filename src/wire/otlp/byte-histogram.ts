@@ -1,11 +1,12 @@
 import { LIMITS } from '../../base/limits.ts';
 import { addClassicRows, boundsFault, classicSeries, type ExplicitPoint } from './classic-histogram.ts';
-import { contentEnd, contentStart, otherFieldEnd, smallVarint, UNUSUAL, varintEnd } from './fields.ts';
-import { FLAG_NO_RECORDED_VALUE, type DataPoint } from './messages.ts';
+import { contentEnd, contentStart, UNUSUAL } from './fields.ts';
+import type { DataPoint } from './messages.ts';
 import { saltOf, type CachedBounds, type CachedClassic } from './metric-caches.ts';
 import { addNativeRow, customHistogram } from './native-histogram.ts';
-import { countedPoint, decodeExemplars, knownPoint, NO_EXEMPLARS, runOn } from './point-series.ts';
-import { count, millisAt, POINT_DEPTH, startMillisAt, unsigned64At } from './point-walk.ts';
+import { commonFieldEnd, noFields, timeOf, type PointTags } from './point-fields.ts';
+import { countedPoint, decodeExemplars, knownPoint, NO_EXEMPLARS } from './point-series.ts';
+import { count, POINT_DEPTH, startMillisAt, unsigned64At } from './point-walk.ts';
 import type { BytesContext, PointWalk } from './point-walk.ts';
 import { baseLabels } from './points.ts';
 import { decodeProtobufPart } from './protobuf.ts';
@@ -14,35 +15,19 @@ import { HISTOGRAM_POINT } from './schema.ts';
 /** Counts of the buckets of the point at hand. */
 const bucketCounts = new Float64Array(LIMITS.boundsPerHistogram + 1);
 
+const TAGS: PointTags = { schema: HISTOGRAM_POINT, attributes: 0x4a, exemplars: 0x42, flags: 0x50 };
+
 /** Adds a point of an explicit histogram. False for one that has to be decoded, for example to be rejected. */
 export function addHistogramBytes(walk: PointWalk, context: BytesContext, start: number, end: number): boolean {
-  const { bytes, view, intake } = walk;
-  let attributesAt = 0;
-  let attributesEnd = -1;
-  let startAt = -1;
-  let timeAt = -1;
+  const { bytes, view } = walk;
+  const fields = noFields();
   let countAt = -1;
   let sumAt = -1;
   let countsAt = -1;
   let boundsAt = -1;
-  let hasExemplars = false;
-  let flags = 0;
   let pos = start;
   while (pos < end) {
     switch (bytes[pos]) {
-      case 0x4a /* attributes */:
-        if (attributesEnd < 0) attributesAt = pos;
-        attributesEnd = runOn(bytes, pos, end, attributesEnd);
-        pos = attributesEnd;
-        break;
-      case 0x11 /* start_time_unix_nano */:
-        startAt = pos + 1;
-        pos += 9;
-        break;
-      case 0x19 /* time_unix_nano */:
-        timeAt = pos + 1;
-        pos += 9;
-        break;
       case 0x21 /* count */:
         countAt = pos + 1;
         pos += 9;
@@ -61,47 +46,37 @@ export function addHistogramBytes(walk: PointWalk, context: BytesContext, start:
         boundsAt = pos + 1;
         pos = contentEnd(bytes, pos + 1, end);
         break;
-      case 0x42 /* exemplars */:
-        hasExemplars = true;
-        pos = contentEnd(bytes, pos + 1, end);
-        break;
-      case 0x50 /* flags */:
-        flags = smallVarint(bytes, pos + 1, end);
-        pos = varintEnd(bytes, pos + 1, end);
-        break;
       case 0x59 /* min */:
       case 0x61 /* max */:
         pos += 9;
         break;
       default:
-        pos = otherFieldEnd(bytes, pos, end, HISTOGRAM_POINT);
+        pos = commonFieldEnd(walk, TAGS, fields, pos, end);
     }
   }
   if (pos !== end) throw UNUSUAL;
-  if (timeAt < 0) return false;
-  const timeMs = millisAt(view, timeAt);
-  if (timeMs === 0 || timeMs > intake.futureEndMs) return false;
+  const timeMs = timeOf(walk, fields);
+  if (timeMs === 0) return false;
   const bounds = boundsAt < 0 ? cachedBounds(walk, 0, 0) : boundsOf(walk, boundsAt, end);
   const buckets = countsAt < 0 ? 0 : readCounts(walk, countsAt, end);
   if (bounds === undefined || (buckets !== 0 && buckets !== bounds.sent + 1)) return false;
+  const { attributesAt: from, attributesEnd: to, stale, hasExemplars } = fields;
   const point: ExplicitPoint = {
     timeMs,
-    startMs: startMillisAt(view, startAt, timeMs),
-    stale: (flags & FLAG_NO_RECORDED_VALUE) !== 0,
+    startMs: startMillisAt(view, fields.startAt, timeMs),
+    stale,
     count: countAt < 0 ? 0 : unsigned64At(view, countAt),
     sum: sumAt < 0 ? undefined : view.getFloat64(sumAt, true),
     bounds: bounds.finite,
     bucketCounts,
     buckets,
   };
-  const from = attributesEnd < 0 ? 0 : attributesAt;
-  const to = Math.max(attributesEnd, 0);
   const isCustom = walk.options.convertHistogramsToNhcb === true;
   const known = isCustom ? knownPoint(walk, context, from, to) : undefined;
   const converted = isCustom ? customHistogram(point, known?.layout) : undefined;
   if (converted !== undefined && 'fault' in converted) return false;
   count(walk, bounds.sent + buckets);
-  const exemplars = hasExemplars ? decodeExemplars(walk, start, end, 0x42) : NO_EXEMPLARS;
+  const exemplars = hasExemplars ? decodeExemplars(walk, start, end, TAGS.exemplars) : NO_EXEMPLARS;
   if (converted !== undefined) {
     const series = countedPoint(walk, context, HISTOGRAM_POINT, known, from, to);
     if (series === undefined) return true;

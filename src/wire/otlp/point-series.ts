@@ -65,11 +65,11 @@ export function decodeExemplars(walk: PointWalk, start: number, end: number, exe
 }
 
 /**
- * A run of length-delimited fields of one tag: `runEnd` is where the one before ended. Returns where the field at `at` ends.
- * A second run is unusual.
+ * A run of length-delimited fields of one tag: `runEnd` is where the one before ended, 0 for the first. Returns where the
+ * field at `at` ends. A second run is unusual.
  */
 export function runOn(bytes: Uint8Array, at: number, end: number, runEnd: number): number {
-  if (runEnd >= 0 && runEnd !== at) throw UNUSUAL;
+  if (runEnd > 0 && runEnd !== at) throw UNUSUAL;
   return contentEnd(bytes, at + 1, end);
 }
 
