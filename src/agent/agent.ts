@@ -89,7 +89,7 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     const budget = bodyBudget(LIMITS.bodyBytesAtOnce);
     const intake = ingest(store, {
       memoryBytes: config.limits?.memoryBytes,
-      onFailure: (error) => log.error({ err: error }, 'batches could not be stored'),
+      onFailure: failureLog(log),
     });
     stops.push(() => intake.close());
     const metrics = agentMetrics({
@@ -205,4 +205,19 @@ async function listenGrpc(
 /** Whatever else an agent keeps lies beside its store, which keeps its file to itself. */
 function besideStore(storePath: string, suffix: string): string {
   return `${storePath.replace(/\.sqlite$/, '')}.${suffix}`;
+}
+
+/** A full disk fails every batch. One line in this many ms says so, or the log would fill the disk that makes room. */
+const FAILURE_LOG_MS = 10_000;
+
+function failureLog(log: Logger): (error: ComityError) => void {
+  let loggedAt = -Infinity;
+  let failures = 0;
+  return (error) => {
+    failures++;
+    if (performance.now() - loggedAt < FAILURE_LOG_MS) return;
+    log.error({ err: error, failures }, 'batches could not be stored');
+    loggedAt = performance.now();
+    failures = 0;
+  };
 }

@@ -1,6 +1,7 @@
 import { constrainedMemory, memoryUsage } from 'node:process';
 import { totalmem } from 'node:os';
-import { getHeapStatistics } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ComityError, toComityError } from '../base/errors.ts';
 import type { Appended, Batch } from '../model/batch.ts';
 import type { Store } from '../store/store.ts';
@@ -16,9 +17,9 @@ export interface Ingest {
 }
 
 export interface IngestOptions {
-  /** Bytes of resident memory past which nothing is taken; most of the machine's when left out. */
+  /** Bytes of live memory past which nothing is taken; most of the machine's when left out. */
   readonly memoryBytes?: number | undefined;
-  /** Told when a commit failed: the senders learn no more than that they must send again. */
+  /** Told when a commit failed: the senders learn no more than whether to send again. */
   onFailure(error: ComityError): void;
 }
 
@@ -30,6 +31,9 @@ interface Waiting {
 
 /** Memory is looked at this often at most: reading it costs some microseconds. */
 const MEMORY_LOOK_MS = 250;
+
+/** Before anything is turned away, what is garbage must go; that takes up to a tenth of a second and is not done oftener. */
+const COLLECT_MS = 5_000;
 
 /** Of V8's own limit, at which the process would end. */
 const HEAP_PART = 0.9;
@@ -47,6 +51,7 @@ export function ingest(store: Pick<Store, 'appendAll'>, options: IngestOptions):
   let waiting: Waiting[] = [];
   let closed = false;
   let lookedAt = -Infinity;
+  let collectedAt = -Infinity;
   let short = false;
   let memoryRefusals = 0;
 
@@ -76,19 +81,35 @@ export function ingest(store: Pick<Store, 'appendAll'>, options: IngestOptions):
   }
 
   function fail(one: Waiting, error: unknown): void {
-    options.onFailure(toComityError(error));
+    const failure = toComityError(error);
+    options.onFailure(failure);
     // The reason may name files and tables, which are no business of a sender.
-    const message = 'the batch could not be stored, nothing of it was kept. Send it again';
-    one.reject(new ComityError('unavailable', message, { cause: error }));
+    one.reject(
+      failure.code === 'unavailable'
+        ? new ComityError('unavailable', 'the batch could not be stored, nothing of it was kept. Send it again', {
+            cause: error,
+          })
+        : new ComityError('internal', 'the batch could not be stored, by a fault of the agent', { cause: error }),
+    );
   }
 
   function memoryIsShort(): boolean {
     const now = performance.now();
     if (now - lookedAt < MEMORY_LOOK_MS) return short;
     lookedAt = now;
-    const { rss, heapUsed } = memoryUsage();
-    short = rss > memoryBytes || heapUsed > heapBytes;
+    short = isPastBound();
+    if (short && now - collectedAt > COLLECT_MS) {
+      collectedAt = now;
+      collectGarbage();
+      short = isPastBound();
+    }
     return short;
+  }
+
+  /** Resident memory would say nothing: after a burst it stays where it was, though what was freed is used again. */
+  function isPastBound(): boolean {
+    const { heapUsed, external } = memoryUsage();
+    return heapUsed + external > memoryBytes || heapUsed > heapBytes;
   }
 
   return {
@@ -111,4 +132,10 @@ export function ingest(store: Pick<Store, 'appendAll'>, options: IngestOptions):
       flush();
     },
   };
+}
+
+/** A full collection. Node only has it behind a flag, which may be set at any time. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
 }

@@ -25,8 +25,8 @@ import {
 /**
  * OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/#otlphttp): POST /v1/metrics and /v1/traces, as protobuf or
  * JSON, plain or compressed. Nothing is answered with 200 before it is stored. Points that cannot be stored are counted in
- * `partial_success` and do not fail their request; a request that cannot be read gets 4xx and must not be sent again; 429
- * and 503 carry Retry-After. Spans are kept as their metrics only.
+ * `partial_success` and do not fail their request; a request that cannot be read gets 4xx and must not be sent again; 503
+ * carries Retry-After. Spans are kept as their metrics only.
  */
 export async function otlpHttpReceiver(app: FastifyInstance, otlp: OtlpCore, budget: BodyBudget): Promise<void> {
   // A scope of its own, so that body parsers and the error format are those of OTLP for these paths only.

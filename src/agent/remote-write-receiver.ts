@@ -13,8 +13,8 @@ import { boundBodies, takeRawBodies, type BodyBudget } from './request-body.ts';
 /**
  * Prometheus remote write 1.0 and 2.0 (https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/): POST /api/v1/write.
  * 204 says that everything is stored. When something is left out the rest is stored, and the answer is 400 with a text,
- * so that the sender does not try again. What cannot be read gets 400, 413 or 415 and nothing of it is stored; 429 and 503
- * carry Retry-After and mean that nothing was stored either. Answers to 2.0 say in their headers what was written.
+ * so that the sender does not try again. What cannot be read gets 400, 413 or 415 and nothing of it is stored; 503 carries
+ * Retry-After and means that nothing was stored either. Answers to 2.0 say in their headers what was written.
  *
  * A request that was stored whole is so again when it is sent again, because its answer was lost: 204.
  *

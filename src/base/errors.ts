@@ -14,7 +14,8 @@ export const ERRORS = {
   refused: { status: 422, errorType: 'execution', retryable: false },
   unsupported: { status: 422, errorType: 'execution', retryable: false },
   limit: { status: 422, errorType: 'execution', retryable: false },
-  overloaded: { status: 429, errorType: 'unavailable', retryable: true },
+  // 503 and not 429, which Prometheus's remote write takes for a refusal for good unless it is told otherwise.
+  overloaded: { status: 503, errorType: 'unavailable', retryable: true },
   canceled: { status: 499, errorType: 'canceled', retryable: false },
   not_released: { status: 500, errorType: 'internal', retryable: false },
   internal: { status: 500, errorType: 'internal', retryable: false },

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { parseListen } from './config.ts';
@@ -28,6 +29,11 @@ export function httpServer(log: Logger): FastifyInstance {
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     routerOptions: { maxParamLength: 1024 },
+    // Fastify's own handler would log the packet, and with it whatever somebody sent.
+    clientErrorHandler: (error, socket) => {
+      log.debug({ code: error.code }, 'a client sent what is no HTTP request');
+      answerBrokenRequest(error.code, socket);
+    },
     // Fastify's own words for a broken URL would pass by every hook and say the URL back.
     frameworkErrors: (_error, _request, reply) => {
       reply.hijack();
@@ -40,6 +46,21 @@ export function httpServer(log: Logger): FastifyInstance {
     app.server.once('close', () => clearTimeout(cutOff));
   });
   return app;
+}
+
+/**
+ * Answers what never became a request. One that took too long gets 503 and not 408: senders of telemetry drop on a 4xx what
+ * they would send again after a 503.
+ */
+function answerBrokenRequest(code: string | undefined, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const status =
+    code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? '503 Service Unavailable\r\nRetry-After: 5'
+      : code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy());
 }
 
 /** Listens on `host:port` (port 0 takes a free one) and returns the address as a URL. */

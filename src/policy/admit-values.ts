@@ -1,3 +1,4 @@
+import { HTTP_METHODS } from '../trace/span-name.ts';
 import type { Detector } from './detectors.ts';
 import { ownCopy } from './name-forms.ts';
 
@@ -36,20 +37,8 @@ const DISTINCT_MAX = 200;
  */
 const PATTERN = /^[[\p{L}\p{M}\p{N}\p{P}\p{S} ]--["]]+$/v;
 
-/** The methods that the conventions know; a client can send any word as its method. */
-const METHODS: ReadonlySet<string> = new Set([
-  'CONNECT',
-  'DELETE',
-  'GET',
-  'HEAD',
-  'OPTIONS',
-  'PATCH',
-  'POST',
-  'PUT',
-  'QUERY',
-  'TRACE',
-  '_OTHER',
-]);
+/** The conventions' word for a method that they do not know stands for no client's word and may be kept too. */
+const METHODS: ReadonlySet<string> = new Set([...HTTP_METHODS, '_OTHER']);
 const METHOD_KEYS: ReadonlySet<string> = new Set(['http.request.method', 'http.method']);
 
 function valueCheck(key: string, detectors: readonly Detector[]): ValueCheck {

@@ -36,7 +36,7 @@ export function spanName(attributes: readonly KeyValue[], kind: number, admissio
 }
 
 /** The methods that the conventions know; a client can send any word as its method. */
-const HTTP_METHODS: ReadonlySet<string> = new Set([
+export const HTTP_METHODS: ReadonlySet<string> = new Set([
   'CONNECT',
   'DELETE',
   'GET',

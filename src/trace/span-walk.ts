@@ -1,17 +1,9 @@
-import { ComityError } from '../base/errors.ts';
 import { byteTable, type ByteTable } from '../wire/byte-table.ts';
-import { OTLP_LIMITS } from '../wire/otlp/bounds.ts';
-import {
-  checkMessage,
-  contentEnd,
-  contentStart,
-  fieldEnd,
-  otherFieldEnd,
-  tagAt,
-  UNUSUAL,
-} from '../wire/otlp/fields.ts';
+import { checkMessage } from '../wire/otlp/fields.ts';
 import type { Resource, Span } from '../wire/otlp/messages.ts';
+import { count } from '../wire/otlp/point-walk.ts';
 import { decodeProtobufPart } from '../wire/otlp/protobuf.ts';
+import { ITEM_DEPTH, RESOURCE_DEPTH, SCOPE_DEPTH, walkRequest } from '../wire/otlp/request-walk.ts';
 import { RESOURCE, SCOPE, SPAN, TRACE_REQUEST } from '../wire/otlp/schema.ts';
 import type { TranslateOptions, Translation } from '../wire/otlp/translation.ts';
 import { spanGroups, type SpanGroup, type SpanGroups } from './span-groups.ts';
@@ -74,13 +66,17 @@ export function translateSpanBytes(
     sketch: spanSketch(body),
     elements: 0,
   };
-  try {
-    walkRequest(walk);
-  } catch (error) {
-    if (error === UNUSUAL || (error instanceof ComityError && error.code !== 'internal')) return undefined;
-    throw error;
-  }
-  return spanTranslation(walk.intake, nowMs);
+  const isWhole = walkRequest(
+    {
+      walk,
+      resource: (start: number, end: number) => cachedResource(walk, start, end),
+      scope: (start: number, end: number) => checkMessage(SCOPE, body, start, end, SCOPE_DEPTH),
+      item: (resource: CachedResource, start: number, end: number) => walkSpan(walk, resource, start, end),
+      resourceEnd: () => undefined,
+    },
+    TRACE_REQUEST,
+  );
+  return isWhole ? spanTranslation(walk.intake, nowMs) : undefined;
 }
 
 interface SpanWalk {
@@ -90,56 +86,6 @@ interface SpanWalk {
   readonly intake: SpanIntake;
   readonly sketch: SpanSketch;
   elements: number;
-}
-
-const RESOURCE_SPANS = TRACE_REQUEST.byName.get('resourceSpans')!.message!;
-const SCOPE_SPANS = RESOURCE_SPANS.byName.get('scopeSpans')!.message!;
-
-/** How deep messages are nested in a request. */
-const RESOURCE_DEPTH = 2;
-const SCOPE_DEPTH = 3;
-const SPAN_DEPTH = 3;
-
-function walkRequest(walk: SpanWalk): void {
-  const { bytes } = walk;
-  const end = bytes.length;
-  for (let pos = 0; pos < end;) {
-    if (bytes[pos] === 0x0a /* resource_spans */) {
-      const next = contentEnd(bytes, pos + 1, end);
-      walkResource(walk, contentStart(bytes, pos + 1), next);
-      pos = next;
-    } else {
-      pos = otherFieldEnd(bytes, pos, end, TRACE_REQUEST);
-    }
-  }
-}
-
-function walkResource(walk: SpanWalk, start: number, end: number): void {
-  const { bytes } = walk;
-  let resourceAt = -1;
-  for (let pos = start; pos < end;) {
-    if (bytes[pos] === 0x0a /* resource */) {
-      // Two of them would be merged.
-      if (resourceAt >= 0) throw UNUSUAL;
-      resourceAt = pos;
-      pos = contentEnd(bytes, pos + 1, end);
-    } else if (bytes[pos] === 0x12 /* scope_spans */ || bytes[pos] === 0x1a /* schema_url */) {
-      pos = contentEnd(bytes, pos + 1, end);
-    } else {
-      pos = otherFieldEnd(bytes, pos, end, RESOURCE_SPANS);
-    }
-  }
-  // A resource that was not sent says as much as an empty one, but is no message.
-  const resource =
-    resourceAt < 0
-      ? cachedResource(walk, 0, 0)
-      : cachedResource(walk, contentStart(bytes, resourceAt + 1), contentEnd(bytes, resourceAt + 1, end));
-  count(walk, 1 + resource.elements + (resourceAt < 0 ? 0 : 1));
-  for (let pos = start; pos < end;) {
-    const next = fieldEnd(bytes, pos, end, tagAt(bytes, pos, end));
-    if (bytes[pos] === 0x12) walkScope(walk, resource, contentStart(bytes, pos + 1), next);
-    pos = next;
-  }
 }
 
 function cachedResource({ bytes, caches, options }: SpanWalk, start: number, end: number): CachedResource {
@@ -152,30 +98,10 @@ function cachedResource({ bytes, caches, options }: SpanWalk, start: number, end
   return cached;
 }
 
-function walkScope(walk: SpanWalk, resource: CachedResource, start: number, end: number): void {
-  const { bytes } = walk;
-  count(walk, 1);
-  for (let pos = start; pos < end;) {
-    if (bytes[pos] === 0x12 /* spans */) {
-      const next = contentEnd(bytes, pos + 1, end);
-      walkSpan(walk, resource, contentStart(bytes, pos + 1), next);
-      pos = next;
-    } else if (bytes[pos] === 0x0a /* scope */) {
-      const next = contentEnd(bytes, pos + 1, end);
-      count(walk, 1 + checkMessage(SCOPE, bytes, contentStart(bytes, pos + 1), next, SCOPE_DEPTH));
-      pos = next;
-    } else if (bytes[pos] === 0x1a /* schema_url */) {
-      pos = contentEnd(bytes, pos + 1, end);
-    } else {
-      pos = otherFieldEnd(bytes, pos, end, SCOPE_SPANS);
-    }
-  }
-}
-
 function walkSpan(walk: SpanWalk, cached: CachedResource, start: number, end: number): void {
   const { bytes, caches, intake, sketch } = walk;
   const { resource, id } = cached;
-  count(walk, 1 + sketch.read(start, end, SPAN_DEPTH));
+  count(walk, 1 + sketch.read(start, end, ITEM_DEPTH));
   if (sketch.complete && sketch.nanoseconds >= 0 && resource.service !== '') {
     const known = caches.found.get(sketch.key, 0, sketch.keyLength, id);
     if (known !== undefined) {
@@ -183,15 +109,9 @@ function walkSpan(walk: SpanWalk, cached: CachedResource, start: number, end: nu
       return;
     }
   }
-  const span = decodeProtobufPart(SPAN, bytes, start, end, SPAN_DEPTH).message as unknown as Span;
+  const span = decodeProtobufPart(SPAN, bytes, start, end, ITEM_DEPTH).message as unknown as Span;
   addSpan(intake, resource, span);
   if (!sketch.complete || resource.service === '') return;
   const group = groupOf(intake, resource, span.attributes, span.kind, span.status?.code ?? 0);
   if (group !== undefined) caches.found.set(sketch.key, 0, sketch.keyLength, group, id);
-}
-
-/** Past the bound of elements the decoder of whole requests has to say so. */
-function count(walk: SpanWalk, elements: number): void {
-  walk.elements += elements;
-  if (walk.elements > OTLP_LIMITS.elements) throw UNUSUAL;
 }

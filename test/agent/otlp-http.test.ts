@@ -315,7 +315,7 @@ describe('a batch that cannot be stored', () => {
     ['for an unknown reason', new Error('disk full at /var/lib/secret'), 503, 14, /could not be stored/, 1],
     ['for a reason of ours', new ComityError('internal', 'at /var/lib/secret'), 503, 14, /could not be stored/, 1],
     ['as the store says', new ComityError('unavailable', 'the disk is full'), 503, 14, /^the disk is full$/, 0],
-    ['for too much work', new ComityError('overloaded', 'too much waits'), 429, 14, /^too much waits$/, 0],
+    ['for too much work', new ComityError('overloaded', 'too much waits'), 503, 14, /^too much waits$/, 0],
   ])('%s is to be sent again, and the next one works', async (_what, error, status, code, message, faults) => {
     let broken = true;
     const batches: number[] = [];
@@ -367,7 +367,7 @@ test('what is retryable here is so for senders, and nothing else is', async () =
   }
   expect(statuses).toEqual({
     unavailable: 503,
-    overloaded: 429,
+    overloaded: 503,
     timeout: 503,
     bad_data: 400,
     internal: 500,
@@ -457,7 +457,7 @@ test('too many bytes of bodies at once are told to come back, and room becomes f
   }
   const ask = async (bytes: number) =>
     fetch(`${address}/v1/metrics`, { method: 'POST', headers: JSON_TYPE, body: '{}'.padEnd(bytes) });
-  await expect.poll(async () => (await ask(200)).status, { interval: 5 }).toBe(429);
+  await expect.poll(async () => (await ask(200)).status, { interval: 5 }).toBe(503);
   expect((await ask(200)).headers.get('retry-after')).toBe('5');
   expect((await ask(50)).status).toBe(200);
   for (const abort of aborts) abort.abort();

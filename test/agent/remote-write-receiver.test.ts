@@ -294,7 +294,7 @@ describe('a request that cannot be read', () => {
 describe('a store that does not take it', () => {
   test.each<[ErrorCode | 'Error', number, string | undefined, RegExp]>([
     ['unavailable', 503, '5', /^why\n$/],
-    ['overloaded', 429, '5', /^why\n$/],
+    ['overloaded', 503, '5', /^why\n$/],
     ['internal', 503, '5', /nothing of it was kept/],
     ['Error', 503, '5', /nothing of it was kept/],
   ])('%s', async (code, status, retryAfter, text) => {
@@ -311,7 +311,7 @@ describe('a store that does not take it', () => {
     expect(harness.calls).toEqual([`answered remote_write metrics ${status}`]);
   });
 
-  test('too many bodies at once get 429 until there is room', async () => {
+  test('too many bodies at once get 503 until there is room', async () => {
     const harness = await startReceiver({ bodyBytesAtOnce: 10_000 });
     const url = new URL(await harness.app.listen({ host: '127.0.0.1', port: 0 }));
     // Sends most of a body and then nothing.
@@ -327,7 +327,7 @@ describe('a store that does not take it', () => {
     expect(body.length).toBeGreaterThan(2500);
     const send = () =>
       fetch(new URL('/api/v1/write', url), { method: 'POST', headers: HEADERS, body: new Uint8Array(body) });
-    await expect.poll(async () => (await send()).status).toBe(429);
+    await expect.poll(async () => (await send()).status).toBe(503);
     expect((await send()).headers.get('retry-after')).toBe('5');
     slow.destroy();
     await expect.poll(async () => (await send()).status).toBe(204);

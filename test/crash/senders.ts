@@ -69,7 +69,7 @@ async function deliver(url: string, { path, headers, body }: Request): Promise<b
   } catch {
     return false;
   }
-  if (response.status === 503 || response.status === 429) return false;
+  if (response.status === 503) return false;
   const lost = text.includes('"partialSuccess"') && text.includes('rejected');
   if (!response.ok || lost) throw new Error(`${path} answered ${response.status} ${text.slice(0, 400)}`);
   return true;

@@ -74,6 +74,13 @@ export function makeTarget(
 
 /** Throws `bad_config` for a URL in the place of an address. */
 export function checkAddress(address: string): void {
+  // What may be a password is not said back.
+  if (address.includes('@')) {
+    throw new ComityError(
+      'bad_config',
+      "a target's address is host:port, without a user or a password: those are basic_auth",
+    );
+  }
   if (!address.includes('/')) return;
   throw new ComityError(
     'bad_config',

@@ -11,4 +11,9 @@ export const OTLP_LIMITS = {
   jsonDepth: 200,
   /** Objects, arrays and members of a JSON request: an attribute takes four. */
   jsonValues: 4_000_000,
+  /**
+   * Members of one JSON object, of which the largest message has some twenty. An object of millions makes a table that
+   * takes seconds to fill.
+   */
+  jsonMembers: 1_000,
 } as const;

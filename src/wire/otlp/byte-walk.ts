@@ -1,4 +1,3 @@
-import { ComityError } from '../../base/errors.ts';
 import { metricFamily, type PointKind } from './family.ts';
 import {
   checkMessage,
@@ -16,6 +15,7 @@ import type { CachedFamily, CachedResource, MetricCaches } from './metric-caches
 import { addBytesPoint } from './byte-points.ts';
 import { count, POINT_DEPTH, POINT_SCHEMAS, type BytesContext, type PointWalk } from './point-walk.ts';
 import { decodeProtobufPart } from './protobuf.ts';
+import { ITEM_DEPTH, RESOURCE_DEPTH, SCOPE_DEPTH, walkRequest } from './request-walk.ts';
 import { resourceContext } from './resource.ts';
 import { METRIC, METRICS_REQUEST, RESOURCE, SCOPE, type MessageSchema } from './schema.ts';
 import type { MetricsOptions } from './translate.ts';
@@ -42,12 +42,17 @@ export function translateBytes(
     intake: intake(nowMs, likelyRows(body, caches)),
     elements: 0,
   };
-  try {
-    walkRequest(walk);
-  } catch (error) {
-    if (error === UNUSUAL || (error instanceof ComityError && error.code !== 'internal')) return undefined;
-    throw error;
-  }
+  const isWhole = walkRequest(
+    {
+      walk,
+      resource: (start: number, end: number) => cachedResource(walk, start, end),
+      scope: (start: number, end: number) => checkedElements(walk, SCOPE, start, end, SCOPE_DEPTH),
+      item: (resource: CachedResource, start: number, end: number) => walkMetric(walk, resource, start, end),
+      resourceEnd: ({ context }: CachedResource) => endResource(walk.intake, context),
+    },
+    METRICS_REQUEST,
+  );
+  if (!isWhole) return undefined;
   caches.lastRows = walk.intake.builder.rows;
   return translationOf(walk.intake);
 }
@@ -57,81 +62,15 @@ function likelyRows(body: Uint8Array, { lastRows }: MetricCaches): number {
   return Math.min(lastRows, body.length >>> 3) + 16;
 }
 
-const RESOURCE_METRICS = METRICS_REQUEST.byName.get('resourceMetrics')!.message!;
-const SCOPE_METRICS = RESOURCE_METRICS.byName.get('scopeMetrics')!.message!;
-
-function walkRequest(walk: PointWalk): void {
-  const { bytes } = walk;
-  const end = bytes.length;
-  let pos = 0;
-  while (pos < end) {
-    if (bytes[pos] === 0x0a /* resource_metrics */) {
-      const next = contentEnd(bytes, pos + 1, end);
-      walkResource(walk, contentStart(bytes, pos + 1), next);
-      pos = next;
-    } else {
-      pos = otherFieldEnd(bytes, pos, end, METRICS_REQUEST);
-    }
-  }
-}
-
-function walkResource(walk: PointWalk, start: number, end: number): void {
-  const { bytes } = walk;
-  let resourceAt = -1;
-  for (let pos = start; pos < end;) {
-    if (bytes[pos] === 0x0a /* resource */) {
-      // Two of them would be merged.
-      if (resourceAt >= 0) throw UNUSUAL;
-      resourceAt = pos;
-      pos = contentEnd(bytes, pos + 1, end);
-    } else if (bytes[pos] === 0x12 /* scope_metrics */ || bytes[pos] === 0x1a /* schema_url */) {
-      pos = contentEnd(bytes, pos + 1, end);
-    } else {
-      pos = otherFieldEnd(bytes, pos, end, RESOURCE_METRICS);
-    }
-  }
-  const resource =
-    resourceAt < 0
-      ? cachedResource(walk, 0, 0, false)
-      : cachedResource(walk, contentStart(bytes, resourceAt + 1), contentEnd(bytes, resourceAt + 1, end), true);
-  count(walk, 1 + resource.elements);
-  for (let pos = start; pos < end;) {
-    const next = fieldEnd(bytes, pos, end, tagAt(bytes, pos, end));
-    if (bytes[pos] === 0x12) walkScope(walk, resource, contentStart(bytes, pos + 1), next);
-    pos = next;
-  }
-  endResource(walk.intake, resource.context);
-}
-
-function cachedResource(walk: PointWalk, start: number, end: number, sent: boolean): CachedResource {
+function cachedResource(walk: PointWalk, start: number, end: number): CachedResource {
   const { bytes, caches, options, promote } = walk;
-  const known = caches.resources.get(bytes, start, end, sent ? 1 : 0);
+  const known = caches.resources.get(bytes, start, end);
   if (known !== undefined) return known;
   const { message, elements } = decodeProtobufPart(RESOURCE, bytes, start, end, RESOURCE_DEPTH);
   const context = resourceContext(message as unknown as Resource, options, promote);
-  const resource = { id: caches.nextId(), context, elements: elements + (sent ? 1 : 0) };
-  caches.resources.set(bytes, start, end, resource, sent ? 1 : 0);
+  const resource = { id: caches.nextId(), context, elements };
+  caches.resources.set(bytes, start, end, resource);
   return resource;
-}
-
-function walkScope(walk: PointWalk, resource: CachedResource, start: number, end: number): void {
-  const { bytes } = walk;
-  count(walk, 1);
-  for (let pos = start; pos < end;) {
-    if (bytes[pos] === 0x12 /* metrics */) {
-      const next = contentEnd(bytes, pos + 1, end);
-      walkMetric(walk, resource, contentStart(bytes, pos + 1), next);
-      pos = next;
-    } else if (bytes[pos] === 0x0a /* scope */) {
-      const next = contentEnd(bytes, pos + 1, end);
-      count(walk, 1 + checkedElements(walk, SCOPE, contentStart(bytes, pos + 1), next, SCOPE_DEPTH));
-      pos = next;
-    } else if (bytes[pos] === 0x1a /* schema_url */) {
-      pos = contentEnd(bytes, pos + 1, end);
-    } else {
-      pos = otherFieldEnd(bytes, pos, end, SCOPE_METRICS);
-    }
-  }
 }
 
 /** The elements of a part that only has to be well-formed. */
@@ -165,7 +104,7 @@ function walkMetric(walk: PointWalk, resource: CachedResource, start: number, en
   }
   const kind = pos < end ? KINDS[tag] : undefined;
   if (kind === undefined) {
-    count(walk, checkMessage(METRIC, bytes, start, end, METRIC_DEPTH));
+    count(walk, checkMessage(METRIC, bytes, start, end, ITEM_DEPTH));
     return;
   }
   const data = contentEnd(bytes, pos + 1, end);
@@ -182,7 +121,7 @@ function checkTail(walk: PointWalk, start: number, end: number): void {
     if (field !== undefined && field.name !== 'metadata') throw UNUSUAL;
     pos = fieldEnd(bytes, pos, end, tag);
   }
-  count(walk, checkedElements(walk, METRIC, start, end, METRIC_DEPTH));
+  count(walk, checkedElements(walk, METRIC, start, end, ITEM_DEPTH));
 }
 
 /** Walks over the field at `at` of the metric that starts at `start`. */
@@ -257,18 +196,13 @@ function cachedFamily(
   const salt = KIND_SALTS[kind] | (known << 3) | (isMonotonic ? 32 : 0);
   const found = caches.families.get(bytes, start, end, salt);
   if (found !== undefined) return found;
-  const { message, elements } = decodeProtobufPart(METRIC, bytes, start, end, METRIC_DEPTH);
+  const { message, elements } = decodeProtobufPart(METRIC, bytes, start, end, ITEM_DEPTH);
   const { name, description, unit } = message as unknown as Metric;
   const family = metricFamily({ name, description, unit, kind, temporality, isMonotonic });
   const cached = { id: caches.nextId(), family, elements };
   caches.families.set(bytes, start, end, cached, salt);
   return cached;
 }
-
-/** How deep messages are nested in a request. */
-const RESOURCE_DEPTH = 2;
-const SCOPE_DEPTH = 3;
-const METRIC_DEPTH = 3;
 
 const KIND_SALTS: Readonly<Record<PointKind, number>> = {
   gauge: 0,

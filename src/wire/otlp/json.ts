@@ -30,6 +30,8 @@ interface Walk {
  */
 function surveyJson(body: Uint8Array): { longIntegers: boolean } {
   let depth = 0;
+  /** Of each object around the byte at hand, its members so far; less than none stands for an array. */
+  const members = new Int32Array(OTLP_LIMITS.jsonDepth + 1);
   let values = 0;
   let digits = 0;
   let longIntegers = false;
@@ -50,6 +52,12 @@ function surveyJson(body: Uint8Array): { longIntegers: boolean } {
       inString = true;
     } else if (byte === 0x2c /* , */) {
       values++;
+      if (members[depth]! >= 0 && ++members[depth]! >= OTLP_LIMITS.jsonMembers) {
+        throw new ComityError(
+          'bad_data',
+          `malformed JSON at byte ${i}: more than ${OTLP_LIMITS.jsonMembers} members in one object`,
+        );
+      }
     } else if (byte === 0x7b /* { */ || byte === 0x5b /* [ */) {
       values++;
       if (++depth > OTLP_LIMITS.jsonDepth) {
@@ -58,7 +66,8 @@ function surveyJson(body: Uint8Array): { longIntegers: boolean } {
           `malformed JSON at byte ${i}: nested deeper than ${OTLP_LIMITS.jsonDepth} objects and arrays`,
         );
       }
-    } else if (byte === 0x7d /* } */ || byte === 0x5d /* ] */) {
+      members[depth] = byte === 0x7b ? 0 : -1;
+    } else if ((byte === 0x7d /* } */ || byte === 0x5d) /* ] */ && depth > 0) {
       depth--;
     }
     if (values > OTLP_LIMITS.jsonValues) {

@@ -1,7 +1,6 @@
-import { contentEnd, otherFieldEnd, smallVarint, varintEnd } from './fields.ts';
+import { contentEnd, otherFieldEnd, smallVarint, UNUSUAL, varintEnd } from './fields.ts';
 import { FLAG_NO_RECORDED_VALUE } from './messages.ts';
 import { millisAt, type PointWalk } from './point-walk.ts';
-import { runOn } from './point-series.ts';
 import type { MessageSchema } from './schema.ts';
 
 /** Where points of every kind have what they have in common: tags of one byte, which are not the same in each. */
@@ -54,8 +53,12 @@ export function commonFieldEnd(
 ): number {
   const tag = bytes[at];
   if (tag === tags.attributes) {
-    if (into.attributesEnd === 0) into.attributesAt = at;
-    return (into.attributesEnd = runOn(bytes, at, end, into.attributesEnd));
+    // A second run of them is unusual.
+    if (into.attributesEnd !== 0) throw UNUSUAL;
+    into.attributesAt = at;
+    let pos = at;
+    while (pos < end && bytes[pos] === tag) pos = contentEnd(bytes, pos + 1, end);
+    return (into.attributesEnd = pos);
   }
   if (tag === 0x11 /* start_time_unix_nano */) {
     into.startAt = at + 1;

@@ -27,7 +27,7 @@ export interface BytesContext extends PointContext {
 }
 
 /** Counts messages and list elements. Past their bound the decoder of whole requests has to say so. */
-export function count(walk: PointWalk, elements: number): void {
+export function count(walk: { elements: number }, elements: number): void {
   walk.elements += elements;
   if (walk.elements > OTLP_LIMITS.elements) throw UNUSUAL;
 }

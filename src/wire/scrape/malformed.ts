@@ -1,8 +1,5 @@
 import { ComityError } from '../../base/errors.ts';
 
-/** What is quoted of a body, in bytes: enough to find the place, never a whole line of megabytes. */
-const QUOTED_BYTES = 40;
-
 /** The error of a text that goes wrong at byte `at`: `expected` says what should stand there. */
 export function malformed(body: Buffer, at: number, expected: string): ComityError {
   return refused(body, at, `${expected}, found ${found(body, at)}`);
@@ -24,10 +21,12 @@ export function refused(body: Buffer, at: number, problem: string): ComityError 
   return new ComityError('bad_data', `line ${line}, column ${column}: ${problem}`);
 }
 
+/** What stands there, by its kind: the text itself may be what nobody but the target should see. */
 function found(body: Buffer, at: number): string {
   if (at >= body.length) return 'the end of the body';
-  if (body[at] === 0x0a) return 'the end of the line';
-  const newline = body.indexOf(0x0a, at);
-  const end = Math.min(newline < 0 ? body.length : newline, at + QUOTED_BYTES);
-  return JSON.stringify(body.toString('utf8', at, end));
+  const byte = body[at]!;
+  if (byte === 0x0a) return 'the end of the line';
+  if (byte === 0x20 || byte === 0x09) return 'a space';
+  if (byte >= 0x80 || /[0-9A-Za-z]/.test(String.fromCharCode(byte))) return 'text';
+  return byte < 0x20 || byte === 0x7f ? 'a control character' : JSON.stringify(String.fromCharCode(byte));
 }

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import { ComityError } from '../../src/base/errors.ts';
+import { ingest } from '../../src/agent/ingest.ts';
+import { batchBuilder } from '../../src/model/batch-builder.ts';
+import type { Appended, Batch } from '../../src/model/batch.ts';
+import { labelsOf } from '../../src/model/labels.ts';
+
+/** A store that notes its commits; batches of the metric `bad` fail with `failure`. */
+function notingStore(failure: Error) {
+  const commits: number[][] = [];
+  return {
+    commits,
+    appendAll(batches: readonly Batch[]): readonly Appended[] {
+      commits.push(batches.map(({ times }) => times[0]!));
+      if (batches.some(({ series }) => series[0]!.labels.includes('bad'))) throw failure;
+      return batches.map(() => ({ stored: 1, repeated: 0, rejected: new Map(), histograms: 0, exemplars: 0 }));
+    },
+  };
+}
+
+function batch(timeMs: number, metric = 'good'): Batch {
+  const builder = batchBuilder(1);
+  builder.add(labelsOf({ __name__: metric }), timeMs, 1);
+  return builder.build();
+}
+
+const ignored = (): void => {};
+
+test('batches that arrive in one turn of the event loop are one commit', async () => {
+  const store = notingStore(new Error('none'));
+  const intake = ingest(store, { onFailure: ignored });
+  await Promise.all([intake.append(batch(1)), intake.append(batch(2)), intake.append(batch(3))]);
+  await intake.append(batch(4));
+  expect(store.commits).toEqual([[1, 2, 3], [4]]);
+});
+
+test('a batch that cannot be stored is no failure of the others', async () => {
+  const failures: string[] = [];
+  const store = notingStore(new ComityError('bad_data', 'columns of /secret/path'));
+  const intake = ingest(store, { onFailure: ({ message }) => failures.push(message) });
+  const outcomes = await Promise.allSettled([intake.append(batch(1)), intake.append(batch(2, 'bad'))]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  expect(store.commits).toEqual([[1, 2], [1], [2]]);
+  expect(failures).toEqual(['columns of /secret/path']);
+  // A batch that no store would take is not to be sent again.
+  await expect(intake.append(batch(2, 'bad'))).rejects.toMatchObject({
+    code: 'internal',
+    message: expect.not.stringContaining('secret'),
+  });
+});
+
+test('a disk that cannot be written fails the whole group at once', async () => {
+  const store = notingStore(new ComityError('unavailable', 'no space'));
+  const intake = ingest(store, { onFailure: ignored });
+  const outcomes = await Promise.allSettled([intake.append(batch(1)), intake.append(batch(2, 'bad'))]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(store.commits).toEqual([[1, 2]]);
+  await expect(intake.append(batch(2, 'bad'))).rejects.toMatchObject({ code: 'unavailable' });
+});
+
+test('memory that is garbage is no reason to refuse, memory that is held is', async () => {
+  const MEGABYTE = 1024 * 1024;
+  const { heapUsed, external } = process.memoryUsage();
+  const intake = ingest(notingStore(new Error('none')), {
+    memoryBytes: heapUsed + external + 150 * MEGABYTE,
+    onFailure: ignored,
+  });
+  let held: Uint8Array[] | undefined = Array.from({ length: 300 }, () => new Uint8Array(MEGABYTE).fill(1));
+  await expect(intake.append(batch(1))).rejects.toMatchObject({ code: 'unavailable' });
+  expect([intake.memoryRefusals, held.length]).toEqual([1, 300]);
+  held = undefined;
+  // It looks again a quarter of a second later, and collects again five seconds after that.
+  const deadline = Date.now() + 15_000;
+  while (Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    if (await intake.append(batch(2)).catch(() => false)) return;
+  }
+  expect.unreachable('it never took anything again');
+});
+
+test('what waits when it closes is committed, what comes later is refused', async () => {
+  const store = notingStore(new Error('none'));
+  const intake = ingest(store, { onFailure: ignored });
+  const waiting = intake.append(batch(1));
+  intake.close();
+  expect(await waiting).toMatchObject({ stored: 1 });
+  await expect(intake.append(batch(2))).rejects.toMatchObject({ code: 'unavailable' });
+  expect(store.commits).toEqual([[1]]);
+});
