@@ -19,6 +19,16 @@ export const FAULTS = {
       },
     ],
   },
+  'forget-deliveries': {
+    what: 'what a request added is stored, but not that it was this request',
+    edits: [
+      {
+        file: 'src/store/append.ts',
+        find: 'if (batch.delivery !== undefined && pending.count > rowsBefore) deliveries.stage(batch.delivery);',
+        replace: '',
+      },
+    ],
+  },
 } as const satisfies Record<string, Fault>;
 
 export type FaultName = keyof typeof FAULTS;

@@ -41,9 +41,9 @@ export async function runCrash(
     const senders: Sender[] = [];
     for (let worker = 0; worker < WORKERS; worker++) {
       senders.push(
-        sampleSender(victim.ingestUrl, worker, baseMs, samples),
-        deltaSender(victim.ingestUrl, worker, baseMs, random.fork(worker * 2), counts),
-        spanSender(victim.ingestUrl, worker, random.fork(worker * 2 + 1), counts),
+        sampleSender(victim.ingestUrl, worker, baseMs, random.fork(worker * 3), samples),
+        deltaSender(victim.ingestUrl, worker, baseMs, random.fork(worker * 3 + 1), counts),
+        spanSender(victim.ingestUrl, worker, random.fork(worker * 3 + 2), counts),
       );
     }
     let failure: Error | undefined;

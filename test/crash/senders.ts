@@ -10,7 +10,7 @@ export interface Sender {
   run(): Promise<void>;
   stop(): void;
   readonly acknowledged: number;
-  /** Requests that were sent again because no answer came, or one that says so. */
+  /** Requests that were sent again because no answer came, or one that says so, or one was lost. */
   readonly repeated: number;
 }
 
@@ -26,7 +26,10 @@ const RETRY_MS = 20;
 /** An answer that does not come within this time never will: the agent was killed with the request in its hands. */
 const ANSWER_MS = 5_000;
 
-function sender(url: string, make: () => { request: Request; acknowledged(): void }): Sender {
+/** One answer in so many is taken for lost although it came: the request is then sent again to an agent that has it. */
+const LOST_ANSWERS = 20;
+
+function sender(url: string, random: Random, make: () => { request: Request; acknowledged(): void }): Sender {
   let stopped = false;
   let acknowledged = 0;
   let repeated = 0;
@@ -34,7 +37,7 @@ function sender(url: string, make: () => { request: Request; acknowledged(): voi
     async run() {
       while (!stopped) {
         const { request, acknowledged: noted } = make();
-        while (!(await deliver(url, request))) {
+        while (!(await deliver(url, request)) || random.chance(1 / LOST_ANSWERS)) {
           repeated++;
           await sleep(RETRY_MS);
         }
@@ -94,10 +97,10 @@ export function sampleOf(request: number, series: number): number {
   return request * 1_000 + series;
 }
 
-export function sampleSender(url: string, worker: number, baseMs: number, model: SampleModel): Sender {
+export function sampleSender(url: string, worker: number, baseMs: number, random: Random, model: SampleModel): Sender {
   let next = 0;
   model.requests[worker] = 0;
-  return sender(url, () => {
+  return sender(url, random, () => {
     const request = next++;
     const series = Array.from({ length: SERIES_PER_WORKER }, (_, i) => ({
       labels: labelsOf({ __name__: 'crash_samples', worker: String(worker), series: String(i) }),
@@ -131,7 +134,7 @@ export function deltaSender(url: string, worker: number, baseMs: number, random:
   let next = 0;
   model.sums[worker] = 0;
   model.observations[worker] = 0;
-  return sender(url, () => {
+  return sender(url, random, () => {
     const request = next++;
     const sum = random.int(1, 100);
     const counts = Array.from({ length: 4 }, () => random.int(0, 4));
@@ -184,7 +187,7 @@ export function deltaSender(url: string, worker: number, baseMs: number, random:
 
 export function spanSender(url: string, worker: number, random: Random, model: CountModel): Sender {
   model.spans[worker] = 0;
-  return sender(url, () => {
+  return sender(url, random, () => {
     const count = random.int(1, 20);
     const nowMs = Date.now();
     const spans = Array.from({ length: count }, () => ({
