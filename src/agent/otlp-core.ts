@@ -73,8 +73,7 @@ async function store(deps: OtlpCoreDeps, batch: Batch): Promise<Appended> {
 }
 
 /**
- * A data point may come with rows that are none, such as those of `target_info`, and a span has a part in many rows: what
- * the store counts is at most as much as was taken.
+ * A span has a part in many rows: what the store counts is at most as much as was taken.
  */
 function lostPoints(translation: Translation, appended: Appended): number {
   return Math.min(translation.taken, rejectedCount(appended));

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ComityError, ERRORS, toComityError } from '../base/errors.ts';
+import { ComityError, ERRORS } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { OtlpFormat } from '../wire/otlp/decode.ts';
 import {
@@ -18,6 +18,7 @@ import {
   ENCODINGS,
   encodingOf,
   takeRawBodies,
+  toReceiverError,
   type BodyBudget,
   type Encoding,
 } from './request-body.ts';
@@ -33,7 +34,7 @@ export async function otlpHttpReceiver(app: FastifyInstance, otlp: OtlpCore, bud
   await app.register(async (scope) => {
     takeRawBodies(scope);
     boundBodies(scope, budget);
-    scope.setErrorHandler((error, request, reply) => sendError(request, reply, toReceiverError(otlp, error)));
+    scope.setErrorHandler((error, request, reply) => sendError(request, reply, toReceiverError(error, otlp.fault)));
     addSignal(scope, otlp, 'metrics');
     addSignal(scope, otlp, 'traces');
     scope.all('/v1/logs', { onRequest: async (request, reply) => sendNoLogs(request, reply) }, neverReached);
@@ -93,19 +94,6 @@ function requestEncoding({ headers }: FastifyRequest): Encoding {
     'unsupported_media_type',
     `Content-Encoding must be one of ${ENCODINGS.join(', ')}, not ${JSON.stringify(header)}`,
   );
-}
-
-function toReceiverError(otlp: OtlpCore, error: unknown): ComityError {
-  if (error instanceof ComityError) return error;
-  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
-  if (status === 413) {
-    return new ComityError('body_too_large', `the body has more than ${LIMITS.bodyBytes} bytes. Send smaller batches`);
-  }
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new ComityError('bad_data', error instanceof Error ? error.message : String(error));
-  }
-  otlp.fault(error);
-  return toComityError(error);
 }
 
 function sendError(request: FastifyRequest, reply: FastifyReply, error: ComityError): FastifyReply {

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ComityError, ERRORS, toComityError } from '../base/errors.ts';
+import { ComityError, ERRORS } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { METRIC_NAME, type Labels } from '../model/labels.ts';
@@ -8,7 +8,7 @@ import { checkSnappy, messageOf } from '../wire/remote-write/negotiate.ts';
 import { snappyDecoder } from '../wire/snappy.ts';
 import type { ReceiverDeps } from './receiver.ts';
 import { recentRequests } from './recent-requests.ts';
-import { boundBodies, takeRawBodies, type BodyBudget } from './request-body.ts';
+import { boundBodies, takeRawBodies, toReceiverError, type BodyBudget } from './request-body.ts';
 
 /**
  * Prometheus remote write 1.0 and 2.0 (https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/): POST /api/v1/write.
@@ -29,7 +29,13 @@ export async function remoteWriteReceiver(app: FastifyInstance, deps: ReceiverDe
   await app.register(async (scope) => {
     takeRawBodies(scope);
     boundBodies(scope, budget);
-    scope.setErrorHandler((error, request, reply) => sendError(request, reply, toReceiverError(request, error)));
+    scope.setErrorHandler((error, request, reply) =>
+      sendError(
+        request,
+        reply,
+        toReceiverError(error, (fault) => request.log.error({ err: fault }, 'a remote-write request failed')),
+      ),
+    );
     scope.post(PATH, {
       bodyLimit: LIMITS.bodyBytes,
       onRequest: async (request) => {
@@ -165,19 +171,6 @@ function seriesText(labels: Labels): string {
   }
   const text = `${name}{${matchers.join(', ')}}`;
   return text.length > SERIES_CHARS ? `${text.slice(0, SERIES_CHARS)}…` : text;
-}
-
-function toReceiverError(request: FastifyRequest, error: unknown): ComityError {
-  if (error instanceof ComityError) return error;
-  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
-  if (status === 413) {
-    return new ComityError('body_too_large', `the body has more than ${LIMITS.bodyBytes} bytes. Send smaller batches`);
-  }
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new ComityError('bad_data', error instanceof Error ? error.message : String(error));
-  }
-  request.log.error({ err: error }, 'a remote-write request failed');
-  return toComityError(error);
 }
 
 function sendError(request: FastifyRequest, reply: FastifyReply, error: ComityError): FastifyReply {

@@ -1,7 +1,7 @@
 import { Transform } from 'node:stream';
 import { constants, gunzipSync, inflateSync, zstdDecompressSync, type ZlibOptions, type ZstdOptions } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 
 /** The bytes of bodies that are held at once: one for all receivers of an agent. */
@@ -215,4 +215,18 @@ function withBytesRead<O extends ZlibOptions | ZstdOptions>(
     engine: { bytesWritten: number };
   };
   return { output: buffer, read: engine.bytesWritten };
+}
+
+/** What a receiver answers to an error, the web server's about a body among them. `fault` is told of the rest. */
+export function toReceiverError(error: unknown, fault: (error: unknown) => void): ComityError {
+  if (error instanceof ComityError) return error;
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+  if (status === 413) {
+    return new ComityError('body_too_large', `the body has more than ${LIMITS.bodyBytes} bytes. Send smaller batches`);
+  }
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new ComityError('bad_data', error instanceof Error ? error.message : String(error));
+  }
+  fault(error);
+  return toComityError(error);
 }

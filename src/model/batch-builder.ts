@@ -1,4 +1,13 @@
-import { SET, seriesHandle, type Batch, type Exemplar, type Metadata, type SeriesHandle } from './batch.ts';
+import {
+  BESIDE,
+  CONTINUES,
+  SET,
+  seriesHandle,
+  type Batch,
+  type Exemplar,
+  type Metadata,
+  type SeriesHandle,
+} from './batch.ts';
 import { histogramBuilder } from './growing-histograms.ts';
 import { type NativeHistogram } from './histogram.ts';
 import { labelsKey, type Labels } from './labels.ts';
@@ -12,6 +21,8 @@ export interface BatchBuilder {
   seriesOf(labels: Labels): number;
   sample(series: number, timeMs: number, value: number, mode?: number, startMs?: number): void;
   stale(series: number, timeMs: number): void;
+  /** A sample that is no point of the sender's, and is not counted as one. */
+  beside(series: number, timeMs: number, value: number): void;
   histogram(series: number, timeMs: number, histogram: NativeHistogram, mode?: number, startMs?: number): void;
   exemplar(exemplar: Exemplar): void;
   metadata(metadata: Metadata): void;
@@ -60,11 +71,13 @@ export function batchBuilder(capacity = 256): BatchBuilder {
       startTimes ??= new Float64Array(times.length);
       startTimes[rows] = startMs;
     }
-    if (pointStart >= 0 && rows > pointStart) {
-      continues ??= new Uint8Array(times.length);
-      continues[rows] = 1;
-    }
+    if (pointStart >= 0 && rows > pointStart) belongs(rows, CONTINUES);
     return rows++;
+  }
+
+  function belongs(at: number, how: number): void {
+    continues ??= new Uint8Array(times.length);
+    continues[at] = how;
   }
 
   function seriesOf(labels: Labels): number {
@@ -92,6 +105,11 @@ export function batchBuilder(capacity = 256): BatchBuilder {
     seriesOf,
     sample,
     stale,
+    beside(index, timeMs, value) {
+      const at = row(index, timeMs, SET, 0);
+      values[at] = value;
+      belongs(at, BESIDE);
+    },
     histogram(index, timeMs, histogram, mode = SET, startMs = 0) {
       histograms.set(row(index, timeMs, mode, startMs), histogram);
     },

@@ -43,8 +43,9 @@ export interface Batch {
   /** When each row's counter started, in ms; 0 where that is unknown. Undefined when no start is known. */
   readonly startTimes: Float64Array | undefined;
   /**
-   * 1 where a row belongs to the same data point as the row before it: the buckets of one classic histogram. A point is
-   * stored as a whole or not at all where a limit meets it, and outcomes count points. Undefined when each row is a point.
+   * `CONTINUES` where a row belongs to the same data point as the row before it: the buckets of one classic histogram. A
+   * point is stored as a whole or not at all where a limit meets it, and outcomes count points. `BESIDE` where a row is none
+   * that was sent, which no outcome counts: `target_info`. Undefined when each row is a point.
    */
   readonly continues: Uint8Array | undefined;
   readonly exemplars: readonly Exemplar[];
@@ -59,6 +60,10 @@ export interface Batch {
 export const SET = 0;
 export const ADD = 1;
 export const ADD_ONCE = 2;
+
+/** What `continues` says; 0 where a row begins a point. */
+export const CONTINUES = 1;
+export const BESIDE = 2;
 
 /** An example of an observation that went into a series. */
 export interface Exemplar {

@@ -85,7 +85,7 @@ function repetition(batch: Batch): Appended {
   let repeated = 0;
   let histograms = 0;
   for (let row = 0; row < batch.times.length; row++) {
-    if (row > 0 && batch.continues?.[row] === 1) continue;
+    if (batch.continues !== undefined && batch.continues[row] !== 0) continue;
     repeated++;
     if (isHistogramAt(batch.histograms, row)) histograms++;
   }

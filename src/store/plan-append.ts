@@ -1,5 +1,5 @@
 import { LIMITS } from '../base/limits.ts';
-import { ADD_ONCE, SET, type Batch, type Rejection, type RejectReason } from '../model/batch.ts';
+import { ADD_ONCE, BESIDE, CONTINUES, SET, type Batch, type Rejection, type RejectReason } from '../model/batch.ts';
 import { addHistograms, canAdd, limitBuckets, zeroHistogram } from '../model/histogram-add.ts';
 import {
   histogramAt,
@@ -85,8 +85,9 @@ export function planBatch(
   let end = 0;
   for (let row = 0; row < rows; row = end) {
     end = row + 1;
-    while (continues !== undefined && end < rows && continues[end] === 1) end++;
+    while (continues !== undefined && end < rows && continues[end] === CONTINUES) end++;
     const outcome = planPoint(row, end);
+    if (continues?.[row] === BESIDE) continue;
     if (outcome === STORED) {
       stored++;
     } else if (outcome === REPEATED) {

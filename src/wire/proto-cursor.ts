@@ -100,8 +100,13 @@ export function readDouble(cursor: ProtoCursor, end: number): number {
 
 /** Reads the length of a field of bytes and returns where they end; they start at the cursor. */
 export function readEnd(cursor: ProtoCursor, end: number): number {
+  const { at } = cursor;
   const length = readUint32(cursor, end);
-  if (length > end - cursor.at) throw malformed(cursor, `a field of ${length} bytes reaches past its message`);
+  // Only a number of five bytes or more can have been cut.
+  const isCut = cursor.at > at + 4 && cursor.high !== 0;
+  if (isCut || length > end - cursor.at) {
+    throw malformed(cursor, `a field of ${isCut ? '2^32 or more' : length} bytes reaches past its message`);
+  }
   return cursor.at + length;
 }
 

@@ -1,10 +1,9 @@
-import { histogramBuilder } from '../../src/model/growing-histograms.ts';
 import { CUSTOM_BUCKETS, RESET_UNKNOWN, sliceHistograms, type NativeHistogram } from '../../src/model/histogram.ts';
-import { compareLabels, labelsOf, labelValue, type Labels } from '../../src/model/labels.ts';
+import { compareLabels, labelValue, type Labels } from '../../src/model/labels.ts';
 import { matcherTest, type Matcher } from '../../src/model/matcher.ts';
-import { setStaleAt, type SeriesColumns } from '../../src/model/series.ts';
+import type { SeriesColumns } from '../../src/model/series.ts';
 import type { Source } from '../../src/model/source.ts';
-import { STALE } from '../memory-source.ts';
+import { series, type STALE } from '../memory-source.ts';
 
 export type NativeSample = number | typeof STALE | NativeHistogram;
 
@@ -13,23 +12,12 @@ export function nativeSeries(
   labels: Readonly<Record<string, string>>,
   samples: readonly (readonly [number, NativeSample])[],
 ): SeriesColumns {
-  const values = new Float64Array(samples.length);
-  const histograms = histogramBuilder();
-  samples.forEach(([, value], i) => {
-    if (value === STALE) setStaleAt(values, i);
-    else if (typeof value === 'number') values[i] = value;
+  const made = series(labels, samples);
+  for (const [i, [, value]] of samples.entries()) {
     // A float that would spoil every result it gets into.
-    else {
-      values[i] = 1e300;
-      histograms.set(i, value);
-    }
-  });
-  return {
-    labels: labelsOf(labels),
-    times: Float64Array.from(samples, ([time]) => time),
-    values,
-    histograms: histograms.build(samples.length),
-  };
+    if (typeof value === 'object') made.values[i] = 1e300;
+  }
+  return made;
 }
 
 /** A histogram with exponential buckets: pairs of index and count. */

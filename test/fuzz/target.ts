@@ -29,7 +29,7 @@ export function assertBatch(batch: Batch): void {
   }
   for (let row = 0; row < rows; row++) {
     if (batch.seriesOf[row]! >= batch.series.length) throw new Error(`row ${row} is of no series`);
-    if (!Number.isSafeInteger(batch.times[row]!)) throw new Error(`row ${row} has the time ${batch.times[row]}`);
+    if (!Number.isInteger(batch.times[row]!)) throw new Error(`row ${row} has the time ${batch.times[row]}`);
   }
   for (const { series, value, timeMs } of batch.exemplars) {
     if (series >= batch.series.length) throw new Error('an exemplar of no series');

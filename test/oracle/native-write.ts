@@ -1,9 +1,9 @@
 import protobuf from 'protobufjs';
-import { compress } from 'snappyjs';
 import { histogramAt, isHistogramAt, type NativeHistogram } from '../../src/model/histogram.ts';
 import type { Labels } from '../../src/model/labels.ts';
 import type { SeriesColumns } from '../../src/model/series.ts';
 import type { SeriesExemplars } from '../../src/wire/prometheus-json.ts';
+import { postWrite } from './remote-write.ts';
 
 /** Field numbers of remote-write 1.0 (https://prometheus.io/docs/specs/prw), and wire types. */
 const TIME_SERIES = { labels: 1, samples: 2, exemplars: 3, histograms: 4 };
@@ -23,17 +23,7 @@ export async function writeNatives(
   const writer = new protobuf.Writer();
   for (const one of series) timeSeries(writer, one.labels, () => samples(writer, one));
   for (const one of exemplars) timeSeries(writer, one.labels, () => examples(writer, one));
-  const response = await fetch(oracle.remoteWriteUrl, {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/x-protobuf',
-      'Content-Encoding': 'snappy',
-      'X-Prometheus-Remote-Write-Version': '0.1.0',
-    },
-    body: new Uint8Array(compress(writer.finish())),
-  });
-  const text = await response.text();
-  if (response.status !== 204) throw new Error(`the oracle refused a write: ${response.status} ${text.trim()}`);
+  await postWrite(oracle, writer.finish());
 }
 
 function tag(writer: protobuf.Writer, field: number, wireType: number): protobuf.Writer {

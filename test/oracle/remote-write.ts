@@ -24,19 +24,22 @@ export async function remoteWrite(
   oracle: { readonly remoteWriteUrl: string },
   series: readonly SeriesColumns[],
 ): Promise<void> {
-  for (const request of requests(series)) {
-    const response = await fetch(oracle.remoteWriteUrl, {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/x-protobuf',
-        'Content-Encoding': 'snappy',
-        'X-Prometheus-Remote-Write-Version': '0.1.0',
-      },
-      body: new Uint8Array(compress(request)),
-    });
-    const text = await response.text();
-    if (response.status !== 204) throw new Error(`the oracle refused a write: ${response.status} ${text.trim()}`);
-  }
+  for (const request of requests(series)) await postWrite(oracle, request);
+}
+
+/** Sends a write request of remote-write 1.0. Throws when it is not answered 204. */
+export async function postWrite(oracle: { readonly remoteWriteUrl: string }, request: Uint8Array): Promise<void> {
+  const response = await fetch(oracle.remoteWriteUrl, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/x-protobuf',
+      'Content-Encoding': 'snappy',
+      'X-Prometheus-Remote-Write-Version': '0.1.0',
+    },
+    body: new Uint8Array(compress(request)),
+  });
+  const text = await response.text();
+  if (response.status !== 204) throw new Error(`the oracle refused a write: ${response.status} ${text.trim()}`);
 }
 
 /** All samples of the series as one request of remote-write 1.0, not compressed. */

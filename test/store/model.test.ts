@@ -147,6 +147,7 @@ function run(seed: number, actions: number): void {
     const histogram = random() < 0.05 ? random() < 0.5 : number % 2 === 1;
     if (random() < 0.08) builder.stale(series, time);
     else if (histogram) builder.histogram(series, time, randomHistogram(), mode, start);
+    else if (random() < 0.05) builder.beside(series, time, 1);
     else builder.sample(series, time, random() < 0.3 ? pick(VALUES) : random() * 100, mode, start);
   }
 

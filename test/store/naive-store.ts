@@ -1,5 +1,5 @@
 import { LIMITS } from '../../src/base/limits.ts';
-import { ADD_ONCE, SET, type Batch, type Exemplar, type Metadata } from '../../src/model/batch.ts';
+import { ADD_ONCE, BESIDE, CONTINUES, SET, type Batch, type Exemplar, type Metadata } from '../../src/model/batch.ts';
 import { addHistograms, canAdd, zeroHistogram } from '../../src/model/histogram-add.ts';
 import { histogramAt, isHistogramAt, RESET, RESET_UNKNOWN, type NativeHistogram } from '../../src/model/histogram.ts';
 import { compareLabels, labelValue, labelsKey, type Labels } from '../../src/model/labels.ts';
@@ -53,8 +53,9 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
     const outcome: Record<string, number> = { stored: 0, repeated: 0, histograms: 0, exemplars: 0 };
     const points = pointsOf(batch);
     if (batch.delivery !== undefined && deliveries.has(batch.delivery)) {
-      outcome['repeated'] = points.length;
-      outcome['histograms'] = points.filter(([row]) => isHistogramAt(batch.histograms, row!)).length;
+      const sent = points.filter(([row]) => batch.continues?.[row!] !== BESIDE);
+      outcome['repeated'] = sent.length;
+      outcome['histograms'] = sent.filter(([row]) => isHistogramAt(batch.histograms, row!)).length;
       outcome['exemplars'] = batch.exemplars.length;
       return outcome;
     }
@@ -64,6 +65,7 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
     for (const rows of points) {
       const verdicts = [...putPoint(batch, rows, nowMs, touched)];
       anyStored ||= verdicts.includes('stored');
+      if (batch.continues?.[rows[0]!] === BESIDE) continue;
       const bad = verdicts.find((verdict) => verdict !== 'stored' && verdict !== 'repeated');
       const verdict = bad ?? (verdicts.includes('stored') ? 'stored' : 'repeated');
       outcome[verdict] = (outcome[verdict] ?? 0) + 1;
@@ -282,7 +284,7 @@ function floatOf(bits: string): number {
 function pointsOf(batch: Batch): number[][] {
   const points: number[][] = [];
   for (let row = 0; row < batch.times.length; row++) {
-    if (row > 0 && batch.continues?.[row] === 1) points.at(-1)!.push(row);
+    if (row > 0 && batch.continues?.[row] === CONTINUES) points.at(-1)!.push(row);
     else points.push([row]);
   }
   return points;

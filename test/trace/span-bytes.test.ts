@@ -7,10 +7,9 @@ import { decodeTraceRequest } from '../../src/wire/otlp/decode.ts';
 import type { TranslateOptions } from '../../src/wire/otlp/translation.ts';
 import { randomFrom, type Random } from '../random.ts';
 import { mutate } from '../mutate.ts';
-import { outcomeOf } from '../wire/otlp-outcome.ts';
+import { compared, NOW_MS } from '../wire/otlp-compared.ts';
 import { span, text, traceProtobuf, traceRequest, type Json } from '../wire/otlp-requests.ts';
 
-const NOW_MS = Date.UTC(2026, 0, 1);
 const SEED = Number(process.env['COMITY_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
 /** Keeps what is no secret, and puts another value in its place here and there. */
@@ -60,20 +59,9 @@ function randomBody(random: Random): Uint8Array {
   return traceProtobuf({ resourceSpans: resourceSpans.flat() });
 }
 
-const translator = spanTranslator(OPTIONS);
-
-function compare(body: Uint8Array, where: string): unknown {
-  const want = outcomeOf(() => spanMetrics(decodeTraceRequest(body, 'protobuf'), OPTIONS, NOW_MS));
-  expect(
-    outcomeOf(() => translator.translate(body, 'protobuf', NOW_MS)),
-    where,
-  ).toEqual(want);
-  expect(
-    outcomeOf(() => translator.translate(body, 'protobuf', NOW_MS)),
-    `${where}, again`,
-  ).toEqual(want);
-  return want;
-}
+const compare = compared(OPTIONS, spanTranslator(OPTIONS), (body) =>
+  spanMetrics(decodeTraceRequest(body, 'protobuf'), OPTIONS, NOW_MS),
+);
 
 test(`bytes become what the decoded request becomes, seed ${SEED}`, () => {
   const random = randomFrom(SEED);

@@ -78,6 +78,26 @@ describe('odd encodings mean what they mean to the decoder', () => {
       request(metric(name('g'), gauge(point(attribute(7, 'a', '1'), fixed(2, NOW), attribute(7, 'b', '2'))))),
       1,
     ],
+    [
+      'attributes in two runs of a histogram',
+      request(
+        metric(
+          name('h'),
+          histogram(histogramPoint(attribute(9, 'a', '1'), counts(3n), attribute(9, 'b', '2'), attribute(9, 'c', '3'))),
+        ),
+      ),
+      1,
+    ],
+    [
+      'attributes in two runs of an exponential histogram',
+      request(
+        metric(
+          name('e'),
+          exponential(exponentialPoint(attribute(1, 'a', '1'), field(8, field(2, varint(3))), attribute(1, 'b', '2'))),
+        ),
+      ),
+      1,
+    ],
     ['a value twice', request(metric(name('g'), gauge(point(fixed(4, double(1.5)))))), 1],
     ['a value of two kinds', request(metric(name('g'), gauge(point(fixed(4, double(1.5)), fixed(6, long(-7n)))))), 1],
     ['the largest integer', request(metric(name('g'), gauge(point(fixed(6, long(2n ** 63n - 1n)))))), 1],

@@ -298,6 +298,7 @@ function manySeriesV2(count: number): Buffer {
 describe('malformed protobuf', () => {
   test.each<[string, number[], RegExp]>([
     ['a length past the end', [0x0a, 5, 0x0a], /a field of 5 bytes reaches past its message/],
+    ['a length of 2^32', [0x1a, 0x80, 0x80, 0x80, 0x80, 0x10], /a field of 2\^32 or more bytes reaches past/],
     ['a length of eleven bytes', [0x0a, ...Array.from({ length: 11 }, () => 0xff)], /more than ten bytes/],
     ['a wrong wire type', [0x09, 0, 0, 0, 0, 0, 0, 0, 0], /field 1 of WriteRequest has wire type 1/],
     ['the end of a group that never began', [0x54], /field 10 has wire type 4/],
@@ -315,6 +316,15 @@ describe('malformed protobuf', () => {
     ]) {
       expect(() => decoder()(V1, bytes)).toThrow(error);
     }
+  });
+
+  test('but not groups, which are passed by', () => {
+    const unknown = [0x53, 0x53, 0x08, 1, 0x54, 0x12, 1, 7, 0x54];
+    const body = Buffer.concat([
+      Buffer.from(unknown),
+      encodeV1([{ labels: UP, samples: [{ value: 1, timestamp: T }] }]),
+    ]);
+    expect(decoder()(V1, body).batch.times).toEqual(Float64Array.of(T));
   });
 
   test('more series than one request may bring anew', { timeout: 60_000 }, () => {

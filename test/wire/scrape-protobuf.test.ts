@@ -231,6 +231,8 @@ describe('what comes with samples', () => {
     expect(exemplarsOf({ name: 'c', type: 0, metric: [{ counter: { value: 1, exemplar: exemplar(1) } }] })).toEqual([
       [[1, undefined]],
     ]);
+    const timeless = { ...exemplar(1), timestamp: { seconds: 2 ** 53 } };
+    expect(exemplarsOf({ name: 'c', type: 0, metric: [{ counter: { value: 1, exemplar: timeless } }] })).toEqual([[]]);
     const bucket = [
       { upperBound: 1, cumulativeCount: 3, exemplar: exemplar(0.5) },
       { upperBound: 2, cumulativeCount: 10, exemplar: exemplar(1.5, 1234) },
@@ -286,6 +288,7 @@ describe('is refused', () => {
 
   test.each<[string, Uint8Array]>([
     ['a field of 5 bytes reaches past its message', Buffer.from([5, 10, 1])],
+    ['a field of 2^32 or more bytes', Buffer.from([0x80, 0x80, 0x80, 0x80, 0x10])],
     ['a number is cut off', Buffer.from([0x80])],
     ['a number has more than ten bytes', Buffer.from([11, ...Array.from({ length: 11 }, () => 0xff)])],
     ['no field has this number', Buffer.from([1, 0])],

@@ -31,7 +31,7 @@ export function addTargetInfo(
     if (!times.has(at)) {
       times.add(at);
       if (series < 0) series = builder.series(info.handle);
-      builder.sample(series, at, 1);
+      builder.beside(series, at, 1);
     }
     if (at === latestMs) return;
   }

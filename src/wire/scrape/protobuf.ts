@@ -30,7 +30,10 @@ export function parseProtobuf(bytes: Uint8Array, options: ParseOptions, sink: Ex
   const converter = classicHistogram();
 
   function exemplar(one: ExemplarMessage | undefined): void {
-    if (one !== undefined) sink.exemplar(one.labels, one.value, one.timeMs);
+    if (one === undefined) return;
+    // An exemplar is no reason to refuse a scrape, but at a time beyond all years it is none.
+    if (one.timeMs !== undefined && !Number.isSafeInteger(one.timeMs)) return;
+    sink.exemplar(one.labels, one.value, one.timeMs);
   }
 
   /** Of a native histogram: those of its own or else of its buckets, and only with a time. */
