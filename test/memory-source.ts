@@ -47,12 +47,14 @@ export function memorySource(all: readonly SeriesColumns[]): Source {
         };
       }
     },
-    *series(matchers) {
-      for (const { labels } of sorted) if (matches(labels, matchers)) yield labels;
+    *series(matchers, fromMs, toMs) {
+      for (const { labels, times } of sorted) {
+        if (matches(labels, matchers) && times.some((time) => time >= fromMs && time <= toMs)) yield labels;
+      }
     },
   };
 }
 
-function matches(labels: Labels, matchers: readonly Matcher[]): boolean {
+export function matches(labels: Labels, matchers: readonly Matcher[]): boolean {
   return matchers.every((matcher) => matcherTest(matcher)(labelValue(labels, matcher.name)));
 }

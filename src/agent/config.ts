@@ -21,7 +21,7 @@ const AGENT_CONFIG = Type.Object(
         /** Where hubs ask. */
         federation: Type.String({ default: '127.0.0.1:7201' }),
       },
-      CLOSED,
+      { ...CLOSED, default: {} },
     ),
     /** Path of the store's file; beside the configuration file when relative. */
     store: Type.String({ minLength: 1 }),

@@ -19,7 +19,7 @@ export interface Ingest {
 export interface IngestOptions {
   /** Bytes of live memory past which nothing is taken; most of the machine's when left out. */
   readonly memoryBytes?: number | undefined;
-  /** Told when a commit failed: the senders learn no more than whether to send again. */
+  /** Told when a commit failed: the senders learn no more than that they must send again. */
   onFailure(error: ComityError): void;
 }
 
@@ -81,16 +81,10 @@ export function ingest(store: Pick<Store, 'appendAll'>, options: IngestOptions):
   }
 
   function fail(one: Waiting, error: unknown): void {
-    const failure = toComityError(error);
-    options.onFailure(failure);
+    options.onFailure(toComityError(error));
     // The reason may name files and tables, which are no business of a sender.
-    one.reject(
-      failure.code === 'unavailable'
-        ? new ComityError('unavailable', 'the batch could not be stored, nothing of it was kept. Send it again', {
-            cause: error,
-          })
-        : new ComityError('internal', 'the batch could not be stored, by a fault of the agent', { cause: error }),
-    );
+    const message = 'the batch could not be stored, nothing of it was kept. Send it again';
+    one.reject(new ComityError('unavailable', message, { cause: error }));
   }
 
   function memoryIsShort(): boolean {
@@ -114,6 +108,7 @@ export function ingest(store: Pick<Store, 'appendAll'>, options: IngestOptions):
 
   return {
     async append(batch) {
+      if (isEmpty(batch)) return NOTHING_APPENDED;
       if (closed) throw new ComityError('unavailable', 'the agent is stopping. Send it again');
       if (memoryIsShort()) {
         memoryRefusals++;
@@ -132,6 +127,12 @@ export function ingest(store: Pick<Store, 'appendAll'>, options: IngestOptions):
       flush();
     },
   };
+}
+
+const NOTHING_APPENDED: Appended = { stored: 0, repeated: 0, rejected: new Map(), histograms: 0, exemplars: 0 };
+
+function isEmpty({ times, exemplars, metadata }: Batch): boolean {
+  return times.length === 0 && exemplars.length === 0 && metadata.length === 0;
 }
 
 /** A full collection. Node only has it behind a flag, which may be set at any time. */

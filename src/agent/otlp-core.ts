@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { ComityError, ERRORS } from '../base/errors.ts';
 import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { labelValue, METRIC_NAME } from '../model/labels.ts';
 import { spanTranslator } from '../trace/span-translator.ts';
@@ -38,7 +37,7 @@ export function otlpCore(deps: OtlpCoreDeps): OtlpCore {
       const nowMs = deps.now();
       const translation = translators[signal].translate(body, format, nowMs);
       const batch = translation.build(translation.adds ? deliveryOf(signal, body) : undefined);
-      const appended = await store(deps, batch);
+      const appended = await deps.append(batch);
       const lost = lostPoints(translation, appended);
       report(deps, receiver, signal, nowMs, translation, appended, lost);
       return outcomeOf(translation, batch, appended, lost);
@@ -57,24 +56,7 @@ function deliveryOf(signal: Signal, body: Buffer): string {
   return `${signal}:${digest.toString('base64url')}`;
 }
 
-const NOTHING_APPENDED: Appended = { stored: 0, repeated: 0, rejected: new Map(), histograms: 0, exemplars: 0 };
-
-async function store(deps: OtlpCoreDeps, batch: Batch): Promise<Appended> {
-  if (batch.times.length === 0 && batch.exemplars.length === 0 && batch.metadata.length === 0) return NOTHING_APPENDED;
-  try {
-    return await deps.append(batch);
-  } catch (error) {
-    if (error instanceof ComityError && ERRORS[error.code].retryable) throw error;
-    deps.onFault(error);
-    // The reason may name files and tables, which are no business of a sender.
-    const message = 'the batch could not be stored, nothing of it was kept. Send it again';
-    throw new ComityError('unavailable', message, { cause: error });
-  }
-}
-
-/**
- * A span has a part in many rows: what the store counts is at most as much as was taken.
- */
+/** A span has a part in many rows: what the store counts is at most as much as was taken. */
 function lostPoints(translation: Translation, appended: Appended): number {
   return Math.min(translation.taken, rejectedCount(appended));
 }

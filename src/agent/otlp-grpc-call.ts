@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
-import { ComityError, ERRORS } from '../base/errors.ts';
+import { ERRORS } from '../base/errors.ts';
 import { encodeRetryStatus, encodeSuccess, GRPC_CODES, grpcCodeOf, type GrpcCode } from '../wire/otlp/reply.ts';
 import type { OtlpCore } from './otlp-core.ts';
 import { contentOf, frameMessage, readMessage } from './otlp-grpc-message.ts';
 import type { Signal } from './receiver.ts';
-import { ENCODINGS, encodingOf, type BodyBudget } from './request-body.ts';
+import { ENCODINGS, encodingOf, toReceiverError, type BodyBudget } from './request-body.ts';
 
 /**
  * Answers one call of OTLP over gRPC (https://opentelemetry.io/docs/specs/otlp/#otlpgrpc): both Export methods, messages
@@ -36,7 +36,7 @@ export async function answerCall(
     const outcome = await otlp.receive('otlp_grpc', signal, content, 'protobuf');
     succeed(stream, encodeSuccess(signal, 'protobuf', outcome));
   } catch (thrown) {
-    const error = known(otlp, thrown);
+    const error = toReceiverError(thrown, (fault) => otlp.fault(fault));
     // Whoever left is told nothing, and asked for nothing that could be counted.
     if (error.code === 'canceled') return;
     code = grpcCodeOf(error);
@@ -86,12 +86,6 @@ function readTimeoutMs(timeout: string | string[] | undefined): number {
 
 function header(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(',') : value;
-}
-
-function known(otlp: OtlpCore, thrown: unknown): ComityError {
-  if (thrown instanceof ComityError) return thrown;
-  otlp.fault(thrown);
-  return new ComityError('internal', 'the request could not be handled', { cause: thrown });
 }
 
 function succeed(stream: ServerHttp2Stream, message: Buffer): void {

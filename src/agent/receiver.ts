@@ -11,8 +11,8 @@ export type ReceiverName = 'otlp_http' | 'otlp_grpc' | 'remote_write' | 'scrape'
 /** What every receiver is given. */
 export interface ReceiverDeps {
   /**
-   * Stores a batch; resolves when it is as durable as configured. Rejects with a `ComityError` (`unavailable`,
-   * `overloaded`) when nothing of the batch was stored. Hand the batch over in the turn that decoded it.
+   * Stores a batch; resolves when it is as durable as configured. Rejects with `unavailable`, in words for the sender, when
+   * nothing of the batch was stored. Hand the batch over in the turn that decoded it.
    */
   append(batch: Batch): Promise<Appended>;
   readonly admission: Admission;

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ComityError, ERRORS } from '../base/errors.ts';
+import { ERRORS, type ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { METRIC_NAME, type Labels } from '../model/labels.ts';
@@ -51,7 +51,7 @@ export async function remoteWriteReceiver(app: FastifyInstance, deps: ReceiverDe
         const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
         // No pause from here to `append`: the decompressed bytes are the decoder's, until its next call.
         const decoded = decode(message, snappy.decode(body));
-        let appended = await store(deps, decoded.batch, request);
+        let appended = await deps.append(decoded.batch);
         if (leavesOut(appended, decoded) && recent.has(message, body)) appended = repetition(appended, decoded);
         report(deps, decoded, appended, request);
         const isV2 = message === 'io.prometheus.write.v2.Request';
@@ -77,21 +77,6 @@ const PATH = '/api/v1/write';
 
 /** After this many seconds a sender may try again; Prometheus backs off by itself from there. */
 const RETRY_AFTER_SECONDS = 5;
-
-const NOTHING_APPENDED: Appended = { stored: 0, repeated: 0, rejected: new Map(), histograms: 0, exemplars: 0 };
-
-async function store(deps: ReceiverDeps, batch: Batch, request: FastifyRequest): Promise<Appended> {
-  if (batch.times.length === 0 && batch.exemplars.length === 0 && batch.metadata.length === 0) return NOTHING_APPENDED;
-  try {
-    return await deps.append(batch);
-  } catch (error) {
-    if (error instanceof ComityError && ERRORS[error.code].retryable) throw error;
-    request.log.error({ err: error }, 'a batch could not be stored');
-    // The reason may name files and tables, which are no business of a sender.
-    const message = 'the batch could not be stored, nothing of it was kept. Send it again';
-    throw new ComityError('unavailable', message, { cause: error });
-  }
-}
 
 function leavesOut({ rejected, exemplars }: Appended, { batch }: DecodedWrite): boolean {
   return rejected.size > 0 || exemplars < batch.exemplars.length;

@@ -1,7 +1,7 @@
 import { Transform } from 'node:stream';
 import { constants, gunzipSync, inflateSync, zstdDecompressSync, type ZlibOptions, type ZstdOptions } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
-import { ComityError, toComityError } from '../base/errors.ts';
+import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 
 /** The bytes of bodies that are held at once: one for all receivers of an agent. */
@@ -228,5 +228,6 @@ export function toReceiverError(error: unknown, fault: (error: unknown) => void)
     return new ComityError('bad_data', error instanceof Error ? error.message : String(error));
   }
   fault(error);
-  return toComityError(error);
+  // The reason may name files, which are no business of a sender.
+  return new ComityError('internal', 'the request could not be handled, by a fault of the agent', { cause: error });
 }

@@ -6,7 +6,9 @@ import { serve } from './serve.ts';
 /** `comity agent`: runs a domain's agent. */
 export function agentCommand(): Command {
   return new Command('agent')
-    .description('Run the agent of one domain: takes in OTLP, keeps it, and answers hubs as far as its policy permits.')
+    .description(
+      'Run the agent of one domain: takes in OTLP and remote write, scrapes targets, keeps all of it, and answers hubs as far as its policy permits.',
+    )
     .requiredOption('-c, --config <file>', 'the agent’s YAML configuration')
     .action(async ({ config }: { config: string }) => serve((log) => startAgent(readAgentConfig(config), log)));
 }

@@ -89,6 +89,7 @@ function inFours(groups: readonly string[], at: number, length: number): string 
 
 function isIban(text: string, length: number): boolean {
   if (text.length !== length || !/^[A-Z0-9]+$/i.test(text)) return false;
+  if (IBAN_OF_DIGITS.has(text.slice(0, 2).toUpperCase()) && !/^[0-9]+$/.test(text.slice(2))) return false;
   let remainder = 0;
   for (const char of text.slice(4) + text.slice(0, 4)) {
     const value = Number.parseInt(char, 36);
@@ -107,4 +108,9 @@ const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
   )
     .split(' ')
     .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),
+);
+
+/** Countries whose account numbers have no letters: a span id often begins with `be`. From the same registry. */
+const IBAN_OF_DIGITS: ReadonlySet<string> = new Set(
+  'AE AT BA BE CR CZ DE DK EE EG ES FI FO GL HR HU IL IS LT LY ME MN NO PL PT RS SD SE SI SK SO TL TN VA XK'.split(' '),
 );

@@ -1,6 +1,6 @@
 import { LIMITS } from '../base/limits.ts';
 import { ADD_ONCE, BESIDE, CONTINUES, SET, type Batch, type Rejection, type RejectReason } from '../model/batch.ts';
-import { addHistograms, canAdd, limitBuckets, zeroHistogram } from '../model/histogram-add.ts';
+import { canAdd, zeroHistogram } from '../model/histogram-add.ts';
 import {
   histogramAt,
   isHistogramAt,

@@ -34,6 +34,12 @@ test('batches that arrive in one turn of the event loop are one commit', async (
   expect(store.commits).toEqual([[1, 2, 3], [4]]);
 });
 
+test('an empty batch is no commit', async () => {
+  const store = notingStore(new Error('none'));
+  expect(await ingest(store, { onFailure: ignored }).append(batchBuilder(1).build())).toMatchObject({ stored: 0 });
+  expect(store.commits).toEqual([]);
+});
+
 test('a batch that cannot be stored is no failure of the others', async () => {
   const failures: string[] = [];
   const store = notingStore(new ComityError('bad_data', 'columns of /secret/path'));
@@ -42,9 +48,8 @@ test('a batch that cannot be stored is no failure of the others', async () => {
   expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   expect(store.commits).toEqual([[1, 2], [1], [2]]);
   expect(failures).toEqual(['columns of /secret/path']);
-  // A batch that no store would take is not to be sent again.
   await expect(intake.append(batch(2, 'bad'))).rejects.toMatchObject({
-    code: 'internal',
+    code: 'unavailable',
     message: expect.not.stringContaining('secret'),
   });
 });

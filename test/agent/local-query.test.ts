@@ -6,7 +6,8 @@ import { httpServer, listen } from '../../src/base/http.ts';
 import { LIMITS } from '../../src/base/limits.ts';
 import type { Metadata } from '../../src/model/batch.ts';
 import { labelsOf } from '../../src/model/labels.ts';
-import { exponential, matches, nativeSeries, nativeSource } from '../engine/native-series.ts';
+import { exponential, nativeSeries } from '../engine/native-series.ts';
+import { matches, memorySource } from '../memory-source.ts';
 
 const FAMILIES: Metadata[] = [
   { metric: 'm', type: 'counter', help: 'Things "done".', unit: '' },
@@ -28,7 +29,7 @@ let url: string;
 beforeAll(async () => {
   localQueryApi(app, {
     source: {
-      ...nativeSource(HELD),
+      ...memorySource(HELD),
       metadata: () => FAMILIES,
       *exemplars(matchers, fromMs, toMs) {
         if (toMs === 666_000) throw new Error('a fault');

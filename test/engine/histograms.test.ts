@@ -10,12 +10,13 @@ import { labelsRecord } from '../../src/model/labels.ts';
 import { normalise } from '../../src/plan/normalise.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { STALE } from '../memory-source.ts';
-import { custom, exponential, nativeSeries, nativeSource } from './native-series.ts';
+import { memorySource } from '../memory-source.ts';
+import { custom, exponential, nativeSeries } from './native-series.ts';
 
 const s = 1000;
 
 // Counts tell the histograms apart: 3 at 10 s, 7 (another layout) at 20 s, 9 at 50 s.
-const SOURCE = nativeSource([
+const SOURCE = memorySource([
   nativeSeries({ __name__: 'h', job: 'a' }, [
     [10 * s, exponential(0, [[1, 3]])],
     [20 * s, exponential(2, [[-1, 4]], { negative: [[3, 2]], zero: [0.1, 1] })],

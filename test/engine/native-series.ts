@@ -1,8 +1,5 @@
-import { CUSTOM_BUCKETS, RESET_UNKNOWN, sliceHistograms, type NativeHistogram } from '../../src/model/histogram.ts';
-import { compareLabels, labelValue, type Labels } from '../../src/model/labels.ts';
-import { matcherTest, type Matcher } from '../../src/model/matcher.ts';
+import { CUSTOM_BUCKETS, RESET_UNKNOWN, type NativeHistogram } from '../../src/model/histogram.ts';
 import type { SeriesColumns } from '../../src/model/series.ts';
-import type { Source } from '../../src/model/source.ts';
 import { series, type STALE } from '../memory-source.ts';
 
 export type NativeSample = number | typeof STALE | NativeHistogram;
@@ -54,33 +51,4 @@ export function exponential(
 export function custom(bounds: readonly number[], buckets: readonly (readonly [number, number])[]): NativeHistogram {
   const base = exponential(0, buckets);
   return { ...base, layout: { ...base.layout, schema: CUSTOM_BUCKETS, bounds: Float64Array.from(bounds) } };
-}
-
-/** A source over series in memory that may hold histograms. */
-export function nativeSource(all: readonly SeriesColumns[]): Source {
-  const sorted = [...all].sort((a, b) => compareLabels(a.labels, b.labels));
-  return {
-    *select(matchers, fromMs, toMs) {
-      for (const { labels, times, values, histograms } of sorted) {
-        if (!matches(labels, matchers)) continue;
-        const from = times.filter((time) => time < fromMs).length;
-        const to = Math.max(from, times.filter((time) => time <= toMs).length);
-        yield {
-          labels,
-          times: times.subarray(from, to),
-          values: values.subarray(from, to),
-          histograms: histograms === undefined ? undefined : sliceHistograms(histograms, from, to),
-        };
-      }
-    },
-    *series(matchers, fromMs, toMs) {
-      for (const { labels, times } of sorted) {
-        if (matches(labels, matchers) && times.some((time) => time >= fromMs && time <= toMs)) yield labels;
-      }
-    },
-  };
-}
-
-export function matches(labels: Labels, matchers: readonly Matcher[]): boolean {
-  return matchers.every((matcher) => matcherTest(matcher)(labelValue(labels, matcher.name)));
 }

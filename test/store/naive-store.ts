@@ -260,7 +260,7 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
 
 function rowOf(batch: Batch, row: number): Row {
   const isHistogram = isHistogramAt(batch.histograms, row);
-  const sample = isHistogram ? histogramAt(batch.histograms!, row) : printFloat(batch.values, row);
+  const sample = isHistogram ? histogramAt(batch.histograms, row) : printFloat(batch.values, row);
   // A sum that is no number says nothing of the counts beside it.
   const added = isHistogram && batch.modes[row] !== SET && !Number.isFinite((sample as NativeHistogram).sum);
   return {

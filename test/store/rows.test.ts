@@ -86,18 +86,18 @@ test('of a point none of the rows is added when one of them was, or is late', ()
   const first = [20, { le1: 1, le10: 2, count: 3 }] as const;
   const finer = { le1: 1, le5: 100, le10: 2, count: 3 };
   const cases = [
-    { then: first, outcome: { repeated: 1 } },
-    { then: [15, finer], outcome: { rejected: new Map([['out_of_order', { count: 1, firstRow: 0 }]]) } },
-    { then: [20, finer], outcome: { rejected: new Map([['duplicate_timestamp', { count: 1, firstRow: 0 }]]) } },
+    { next: first, outcome: { repeated: 1 } },
+    { next: [15, finer], outcome: { rejected: new Map([['out_of_order', { count: 1, firstRow: 0 }]]) } },
+    { next: [20, finer], outcome: { rejected: new Map([['duplicate_timestamp', { count: 1, firstRow: 0 }]]) } },
     {
-      then: [20, { ...first[1], le1: 2 }],
+      next: [20, { ...first[1], le1: 2 }],
       outcome: { rejected: new Map([['duplicate_timestamp', { count: 1, firstRow: 0 }]]) },
     },
   ] as const;
-  for (const { then, outcome } of cases) {
+  for (const { next, outcome } of cases) {
     const store = openStore({ path: storePath(), now: () => NOW });
     store.append(pointsBatch([first]));
-    expect(store.append(pointsBatch([then]))).toMatchObject({ stored: 0, ...outcome });
+    expect(store.append(pointsBatch([next]))).toMatchObject({ stored: 0, ...outcome });
     expect(readable(store, 'le1')).toBe('19:0 20:1');
     expect(readable(store, 'le5')).toBe('');
     // A sum that is no number is left out; the counts beside it are not.

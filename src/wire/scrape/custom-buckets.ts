@@ -45,12 +45,13 @@ export function classicHistogram(): ClassicHistogram {
   }
 
   return {
+    // Whole numbers, as which histograms count, have no zero with a sign.
     bucket(bound, count) {
-      problem ??= insert(bound, count);
+      problem ??= insert(bound, count + 0);
     },
     count(count) {
       if (count < 0) problem ??= 'a negative count';
-      else total = count;
+      else total = count + 0;
     },
     sum(value) {
       sum = value;
