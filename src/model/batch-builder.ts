@@ -38,7 +38,10 @@ export interface BatchBuilder {
 
 /** `capacity`: the rows that are likely. */
 export function batchBuilder(capacity = 256): BatchBuilder {
+  /** Mostly one for each row; those beyond `seriesCount` are not set. */
   const series: SeriesHandle[] = [];
+  series.length = capacity;
+  let seriesCount = 0;
   const ids = new Map<string, number>();
   const exemplars: Exemplar[] = [];
   const metadata: Metadata[] = [];
@@ -80,11 +83,16 @@ export function batchBuilder(capacity = 256): BatchBuilder {
     continues[at] = how;
   }
 
+  function addSeries(handle: SeriesHandle): number {
+    series[seriesCount] = handle;
+    return seriesCount++;
+  }
+
   function seriesOf(labels: Labels): number {
     const key = labelsKey(labels);
     const known = ids.get(key);
     if (known !== undefined) return known;
-    const index = series.push(seriesHandle(labels)) - 1;
+    const index = addSeries(seriesHandle(labels));
     ids.set(key, index);
     return index;
   }
@@ -101,7 +109,7 @@ export function batchBuilder(capacity = 256): BatchBuilder {
   }
 
   return {
-    series: (handle) => series.push(handle) - 1,
+    series: addSeries,
     seriesOf,
     sample,
     stale,
@@ -127,6 +135,7 @@ export function batchBuilder(capacity = 256): BatchBuilder {
       return rows;
     },
     build(delivery) {
+      series.length = seriesCount;
       return {
         series,
         seriesOf: seriesColumn.subarray(0, rows),

@@ -51,8 +51,8 @@ const CHECKPOINT_BYTES = 8 * 1024 * 1024;
  */
 const RECORDS_PER_REWRITE = 1;
 
-/** But no more than this many times what makes one due, 64 MB: an open reads some 50 MB a second back. */
-const GATHERED_MAX = 8;
+/** But no more than this many times what makes one due, 128 MB: an open reads some 50 MB a second back. */
+const GATHERED_MAX = 16;
 
 /**
  * A record counts for at least this, its row being more than its bytes: many small ones become as heavy as a few large.

@@ -97,7 +97,7 @@ const CACHE_BYTES = 128 * 1024 * 1024;
  * Records that no checkpoint could remove may reach this many bytes, which an open reads back in some seconds; then
  * nothing is appended before one has succeeded.
  */
-const RECORD_BYTES_MAX = 192 * 1024 * 1024;
+const RECORD_BYTES_MAX = 256 * 1024 * 1024;
 
 /**
  * Opens or creates a store. Damaged rows are put into quarantine and reported through `onProblem`; the rest serves.

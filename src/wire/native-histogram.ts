@@ -45,9 +45,16 @@ export function nativeHistogram(
     // A NaN off the wire may have the bits of a staleness marker.
     sum: sum === sum ? sum : NaN,
     zeroCount,
-    positive: positive.counts.subarray(0, positive.length),
-    negative: negative.counts.subarray(0, negative.length),
+    positive: countsOf(positive),
+    negative: countsOf(negative),
   };
+}
+
+const NO_COUNTS = new Float64Array(0);
+
+/** A view, unless there is nothing to see: views cost more than most histograms' buckets. */
+function countsOf({ counts, length }: Buckets): Float64Array {
+  return length === 0 ? NO_COUNTS : counts.subarray(0, length);
 }
 
 export function countOf(message: NativeMessage): number {

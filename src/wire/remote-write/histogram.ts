@@ -43,7 +43,7 @@ export function histogramReader(): HistogramReader {
     const numbers = {
       schema: Math.min(schema, SCHEMA_MAX),
       zeroThreshold,
-      bounds: message.customBounds.subarray(0, message.customBoundCount),
+      bounds: message.customBoundCount === 0 ? NO_BOUNDS : message.customBounds.subarray(0, message.customBoundCount),
       hint: hint >= RESET_UNKNOWN && hint <= GAUGE ? hint : RESET_UNKNOWN,
       count: countOf(message),
       sum: message.sum[0]!,
@@ -53,6 +53,8 @@ export function histogramReader(): HistogramReader {
     return { timeMs, startMs, stale: false, fault: undefined, histogram };
   };
 }
+
+const NO_BOUNDS = new Float64Array(0);
 
 const NO_HISTOGRAM: NativeHistogram = {
   layout: {

@@ -62,7 +62,7 @@ function readTimeSeries(request: Request, cache: WireCache, readHistogram: Histo
   const { cursor } = request;
   const start = cursor.at;
   const labelsEnd = passLabels(cursor, end);
-  const survey = surveyed(cursor, end);
+  takeSurvey(cursor, end);
   const series =
     survey.labels > 0 ? makeSeries(request, cache, start, end) : seriesOf(request, cache, start, labelsEnd);
   countSeries(request, survey.points, survey.exemplars);
@@ -93,16 +93,17 @@ function passLabels(cursor: ProtoCursor, end: number): number {
   return cursor.at;
 }
 
-interface Survey {
+/** What is in a TimeSeries behind its labels. There is one for all, which is read before the next is filled. */
+const survey = {
   /** Samples and histograms. */
-  points: number;
-  exemplars: number;
+  points: 0,
+  exemplars: 0,
   /** Labels after other fields: allowed, but nobody writes them. */
-  labels: number;
-}
+  labels: 0,
+};
 
-/** Counts the fields from the cursor on. */
-function surveyed(cursor: ProtoCursor, end: number): Survey {
+/** Counts the fields from the cursor on, in `survey`. */
+function takeSurvey(cursor: ProtoCursor, end: number): void {
   let points = 0;
   let exemplars = 0;
   let labels = 0;
@@ -114,7 +115,9 @@ function surveyed(cursor: ProtoCursor, end: number): Survey {
     else if (tag >>> 3 <= 4) throw wrongWireType(cursor, 'TimeSeries', tag);
     skipField(cursor, tag, end);
   }
-  return { points, exemplars, labels };
+  survey.points = points;
+  survey.exemplars = exemplars;
+  survey.labels = labels;
 }
 
 /** The series whose labels, and nothing else, are in [start, end). */
