@@ -49,7 +49,7 @@ function readOptions(): Options {
     .description('Measures workloads beside their peers, in one run on one machine.')
     .argument('[workload...]', 'W1 or W2; all when left out')
     .option('--seed <number>', 'seed of the data', wholeNumber, 1)
-    .option('--scrapes <number>', 'samples of each series', wholeNumber, 20)
+    .option('--scrapes <number>', 'samples of each series', wholeNumber, 60)
     .option('--repeat <number>', 'runs of which the median counts', wholeNumber, 3)
     .option('--json', 'print the results as JSON', false)
     .addHelpText(

@@ -52,7 +52,7 @@ export interface Batch {
   readonly metadata: readonly Metadata[];
   /**
    * What tells this delivery from all others (a digest of its body), for batches with rows that add: a delivery that was
-   * stored before counts as a repetition as a whole, whatever became of the answer. Undefined when rows tell by themselves.
+   * stored before counts as a repetition, whatever became of the answer. Undefined when rows tell by themselves.
    */
   readonly delivery: string | undefined;
 }
@@ -124,8 +124,8 @@ export interface Rejection {
 }
 
 /** The number of points that were rejected, whatever the reason. */
-export function rejectedCount(appended: Appended): number {
+export function rejectedCount({ rejected }: Pick<Appended, 'rejected'>): number {
   let count = 0;
-  for (const rejection of appended.rejected.values()) count += rejection.count;
+  for (const rejection of rejected.values()) count += rejection.count;
   return count;
 }

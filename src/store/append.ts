@@ -1,8 +1,8 @@
 import { ComityError } from '../base/errors.ts';
 import { isHistogramAt } from '../model/histogram.ts';
-import type { Appended, Batch } from '../model/batch.ts';
+import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { checkBatch } from './check-batch.ts';
-import type { Deliveries } from './deliveries.ts';
+import type { Deliveries, Rejected } from './deliveries.ts';
 import type { Exemplars } from './exemplars.ts';
 import type { Head } from './head.ts';
 import type { MetadataTable } from './metadata.ts';
@@ -63,7 +63,8 @@ export function appendBatches(
 
 function planOne(state: AppendState, batch: Batch, nowMs: number): Appended {
   const { table, pending, exemplars, metadata, deliveries } = state;
-  if (batch.delivery !== undefined && deliveries.has(batch.delivery)) return repetition(batch);
+  const before = batch.delivery === undefined ? undefined : deliveries.find(batch.delivery);
+  if (before !== undefined) return repetition(batch, before);
   state.batches = (state.batches + 1) >>> 0;
   const refs = findSeries(table, batch.series);
   const rowsBefore = pending.count;
@@ -76,20 +77,20 @@ function planOne(state: AppendState, batch: Batch, nowMs: number): Appended {
     if (ref !== undefined && exemplars.stage({ ref, timeMs, value, labels }, nowMs) !== 'left out') kept++;
   }
   for (const one of batch.metadata) metadata.stage(one);
-  if (batch.delivery !== undefined && pending.count > rowsBefore) deliveries.stage(batch.delivery);
+  if (batch.delivery !== undefined && pending.count > rowsBefore) deliveries.stage(batch.delivery, points.rejected);
   return { ...points, exemplars: kept };
 }
 
-/** The outcome of a delivery that was stored before. */
-function repetition(batch: Batch): Appended {
-  let repeated = 0;
+/** The outcome of a delivery that was stored before but for what was rejected. */
+function repetition(batch: Batch, rejected: Rejected): Appended {
+  let repeated = -rejectedCount({ rejected });
   let histograms = 0;
   for (let row = 0; row < batch.times.length; row++) {
     if (batch.continues !== undefined && batch.continues[row] !== 0) continue;
     repeated++;
     if (isHistogramAt(batch.histograms, row)) histograms++;
   }
-  return { stored: 0, repeated, rejected: new Map(), histograms, exemplars: batch.exemplars.length };
+  return { stored: 0, repeated, rejected, histograms, exemplars: batch.exemplars.length };
 }
 
 /** Writes everything that was planned since the mark; returns about how many bytes that were. */

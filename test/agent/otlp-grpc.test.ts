@@ -197,7 +197,10 @@ describe('a call of a gRPC client', () => {
     });
     client = grpcClient(harness.target);
     const reply = await callGrpc(client, METRICS_PATH, METRICS);
-    expect(reply).toMatchObject({ code: status.INTERNAL, message: 'the request could not be handled, by a fault of the agent' });
+    expect(reply).toMatchObject({
+      code: status.INTERNAL,
+      message: 'the request could not be handled, by a fault of the agent',
+    });
     expect(harness.faults).toHaveLength(1);
   });
 });

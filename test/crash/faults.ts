@@ -24,7 +24,7 @@ export const FAULTS = {
     edits: [
       {
         file: 'src/store/append.ts',
-        find: 'if (batch.delivery !== undefined && pending.count > rowsBefore) deliveries.stage(batch.delivery);',
+        find: 'if (batch.delivery !== undefined && pending.count > rowsBefore) deliveries.stage(batch.delivery, points.rejected);',
         replace: '',
       },
     ],

@@ -72,6 +72,7 @@ function run(seed: number, actions: number): void {
     } else if (dice < 0.87) {
       store.close();
       store = open();
+      naive.reopened();
     } else {
       // Often the very time of a sample, where the ends of the range must count.
       const from = random() < 0.5 && sampled.length > 0 ? pick(sampled) : clock - int(2_000_000);

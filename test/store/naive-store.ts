@@ -37,11 +37,16 @@ const STALE = STALE_BITS.toString(16);
 /** The row rules and the matchers once more, written for plainness: one row after the other, nothing indexed. */
 export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: number }) {
   const all = new Map<string, NaiveSeries>();
-  const deliveries = new Set<string>();
+  /** What of each was rejected, for each reason. */
+  const deliveries = new Map<string, Record<string, number>>();
   const families = new Map<string, Metadata>();
 
   return {
     append,
+    /** The store keeps of deliveries no more than that they were. */
+    reopened: () => {
+      for (const delivery of deliveries.keys()) deliveries.set(delivery, {});
+    },
     print,
     printExemplars,
     metadata: () => [...families.values()],
@@ -52,9 +57,11 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
   function append(batch: Batch, nowMs: number): Record<string, number> {
     const outcome: Record<string, number> = { stored: 0, repeated: 0, histograms: 0, exemplars: 0 };
     const points = pointsOf(batch);
-    if (batch.delivery !== undefined && deliveries.has(batch.delivery)) {
+    const before = batch.delivery === undefined ? undefined : deliveries.get(batch.delivery);
+    if (before !== undefined) {
       const sent = points.filter(([row]) => batch.continues?.[row!] !== BESIDE);
-      outcome['repeated'] = sent.length;
+      const lost = Object.values(before).reduce((sum, count) => sum + count, 0);
+      Object.assign(outcome, before, { repeated: sent.length - lost });
       outcome['histograms'] = sent.filter(([row]) => isHistogramAt(batch.histograms, row!)).length;
       outcome['exemplars'] = batch.exemplars.length;
       return outcome;
@@ -73,7 +80,10 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
     }
     for (const exemplar of batch.exemplars) outcome['exemplars']! += putExemplar(batch, exemplar, nowMs) ? 1 : 0;
     for (const metadata of batch.metadata) putMetadata(metadata);
-    if (batch.delivery !== undefined && anyStored) deliveries.add(batch.delivery);
+    if (batch.delivery !== undefined && anyStored) {
+      const { stored: _s, repeated: _r, histograms: _h, exemplars: _e, ...lost } = outcome;
+      deliveries.set(batch.delivery, lost);
+    }
     return outcome;
   }
 
