@@ -1,16 +1,44 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { answers, startTied, versionOf, type TiedProgram } from './tied-program.ts';
+import { builtWithGo } from '../go-program.ts';
+import { outputOf } from '../programs.ts';
+import { answers, startTied, type TiedProgram } from './tied-program.ts';
 
 /** An OpenTelemetry Collector: `COMITY_COLLECTOR`, else `otelcol-contrib` or `otelcol` on the PATH; undefined without. */
 export async function findCollector(): Promise<string | undefined> {
   const named = process.env['COMITY_COLLECTOR'] ?? '';
   if (named !== '') {
-    if ((await versionOf(named)) !== undefined) return named;
+    if ((await outputOf(named, '--version')) !== undefined) return named;
     throw new Error(`COMITY_COLLECTOR names ${named}, which is no program that tells its version`);
   }
-  for (const program of ['otelcol-contrib', 'otelcol']) if ((await versionOf(program)) !== undefined) return program;
+  for (const program of ['otelcol-contrib', 'otelcol']) {
+    if ((await outputOf(program, '--version')) !== undefined) return program;
+  }
   return undefined;
+}
+
+/** The same, or one that Go builds; undefined, with a warning, where it cannot. */
+export async function findOrBuildCollector(): Promise<string | undefined> {
+  const found = await findCollector();
+  if (found !== undefined) return found;
+  try {
+    return await builtWithGo({
+      name: 'the Collector 0.120',
+      folder: join(import.meta.dirname, 'collector'),
+      build: ['-ldflags', '-s -w', '.'],
+      instead: 'without them name a Collector in COMITY_COLLECTOR',
+    });
+  } catch (error) {
+    console.warn(`skipped: a real Collector. ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+/** What makes its remote write send version 2.0, where it can. */
+export const REMOTE_WRITE_2_GATE = 'exporter.prometheusremotewritexporter.enableSendingRW2';
+
+export async function knowsRemoteWrite2(collector: string): Promise<boolean> {
+  return (await outputOf(collector, 'featuregate'))?.includes(REMOTE_WRITE_2_GATE) ?? false;
 }
 
 /**

@@ -4,7 +4,8 @@ import protobuf from 'protobufjs';
 import { compress, uncompress } from 'snappyjs';
 import { messageCodec } from '../../src/base/proto.ts';
 import type { WriteHistogram } from '../wire/remote-write-requests.ts';
-import { answers, isExecutable, startTied, versionOf } from './tied-program.ts';
+import { isExecutable, outputOf } from '../programs.ts';
+import { answers, startTied } from './tied-program.ts';
 
 /** A Prometheus that scrapes and writes what it scraped to a receiver. */
 export interface PrometheusSender {
@@ -36,7 +37,7 @@ export async function findPrometheus2(): Promise<string | undefined> {
     throw new Error(`COMITY_PROMETHEUS_2 names ${named}, which is no program that can be run`);
   }
   for (const program of ['prometheus', UNPACKED]) {
-    if (/^prometheus, version 2\./m.test((await versionOf(program)) ?? '')) return program;
+    if (/^prometheus, version 2\./m.test((await outputOf(program, '--version')) ?? '')) return program;
   }
   return undefined;
 }

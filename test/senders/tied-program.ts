@@ -1,8 +1,7 @@
-import { execFile, spawn } from 'node:child_process';
-import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 /** A program of others that ends with the process of the test at the latest. */
 export interface TiedProgram {
@@ -68,23 +67,6 @@ export async function startTied(
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return { log: () => log, close };
-}
-
-/** What a program prints when it is asked for its version; undefined when there is none or it fails. */
-export async function versionOf(program: string): Promise<string | undefined> {
-  try {
-    const { stdout, stderr } = await promisify(execFile)(program, ['--version']);
-    return stdout + stderr;
-  } catch {
-    return undefined;
-  }
-}
-
-export async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Whether a request is answered 200. */
