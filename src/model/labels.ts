@@ -58,10 +58,10 @@ export function dropMetricName(labels: Labels): Labels {
 
 /** `labels` with one label set; an empty value removes it. */
 export function withLabel(labels: Labels, name: string, value: string): Labels {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i < labels.length; i += 2) pairs.push([labels[i]!, labels[i + 1]!]);
-  pairs.push([name, value]);
-  return labelsFrom(pairs);
+  let at = 0;
+  while (at < labels.length && labels[at]! < name) at += 2;
+  const replaced = labels[at] === name ? 2 : 0;
+  return value === '' ? labels.toSpliced(at, replaced) : labels.toSpliced(at, replaced, name, value);
 }
 
 /**

@@ -125,9 +125,8 @@ function sortedLabels(pairs: readonly (string | undefined)[]): { readonly labels
   for (let i = 0; i < pairs.length; i += 2) {
     const name = pairs[i];
     const value = pairs[i + 1];
-    const place = `label ${i / 2 + 1}`;
-    if (name === undefined) return { reason: 'bad_label', detail: `the name of ${place} is not valid UTF-8` };
-    if (name === '') return { reason: 'bad_label', detail: `${place} has no name` };
+    if (name === undefined) return { reason: 'bad_label', detail: `the name of label ${i / 2 + 1} is not valid UTF-8` };
+    if (name === '') return { reason: 'bad_label', detail: `label ${i / 2 + 1} has no name` };
     if (value === undefined) return { reason: 'bad_label', detail: `the value of ${quoted(name)} is not valid UTF-8` };
     if (isTooLong(name) || isTooLong(value)) {
       const detail = `the label ${quoted(name)} is longer than ${LIMITS.labelBytes} bytes`;
