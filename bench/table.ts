@@ -2,28 +2,27 @@ import type { Measured, Result } from './workload.ts';
 
 /** The results for people: a line a workload and peer, ratios behind ours. */
 export function table(results: readonly Result[]): string {
-  const lines = [row(['', '', 'per CPU second', 'per second', 'memory', 'ratio', 'target'])];
+  const rows = [['', '', 'per CPU second', 'per second', 'memory', 'ratio', 'target']];
   for (const { workload, what, measured, ratio, target } of results) {
     for (const [i, one] of measured.entries()) {
       const first = i === 0;
-      lines.push(
-        row([
-          first ? `${workload}: ${what}` : '',
-          one.peer,
-          ...figures(one),
-          first && ratio !== undefined ? `${ratio.toFixed(2)}x` : '',
-          first ? `${target}x` : '',
-        ]),
-      );
+      rows.push([
+        first ? `${workload}: ${what}` : '',
+        one.peer,
+        ...figures(one),
+        first && ratio !== undefined ? `${ratio.toFixed(2)}x` : '',
+        first ? `${target}x` : '',
+      ]);
     }
   }
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
+  const lines = rows.map((cells) =>
+    cells
+      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join('  ')
+      .trimEnd(),
+  );
   return `${lines.join('\n')}\n`;
-}
-
-const WIDTHS = [38, 12, 16, 12, 10, 8, 8];
-
-function row(cells: readonly string[]): string {
-  return cells.map((cell, i) => (i < 2 ? cell.padEnd(WIDTHS[i]!) : cell.padStart(WIDTHS[i]!))).join('');
 }
 
 function figures({ perCpuSecond, perWallSecond, residentBytes }: Measured): string[] {
