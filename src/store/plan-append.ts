@@ -6,14 +6,13 @@ import {
   isHistogramAt,
   RESET,
   RESET_UNKNOWN,
-  sameHistogram,
   type HistogramColumns,
   type NativeHistogram,
 } from '../model/histogram.ts';
 import { isStaleAt } from '../model/series.ts';
 import { BASE_IS_HISTOGRAM, ENDS_STALE, NO_ROW } from './head.ts';
 import { addRow, lastHistogram, setFloat, setHistogram, setHistogramOf, setStale, type Pending } from './pending.ts';
-import { addendOf, madeLastFloat, madeLastHistogram, sumOf } from './repeated-addition.ts';
+import { addendOf, madeLastFloat, madeLastHistogram, repeatsFloat, repeatsHistogram, sumOf } from './repetition.ts';
 import { addNewSeries, newSeries, UNKNOWN_SERIES, type NewSeries, type SeriesTable } from './series-table.ts';
 import { UNKNOWN_START } from './starts.ts';
 
@@ -161,7 +160,7 @@ export function planBatch(
     if (adds) return addFloat(row, ref, timeMs, value);
     const last = head.lastTimes[ref]!;
     if (timeMs < last) return 'out_of_order';
-    if (timeMs === last) return repeatsFloat(row, ref, stale) ? REPEATED : 'duplicate_timestamp';
+    if (timeMs === last) return repeatsFloat(head, ref, values, row, stale) ? REPEATED : 'duplicate_timestamp';
     const at = place(ref, timeMs, startOf(row));
     if (stale) setStale(head, pending, at, values, row);
     else setFloat(head, pending, at, values, row);
@@ -173,7 +172,8 @@ export function planBatch(
     const ref = refAt(row);
     const last = head.lastTimes[ref]!;
     if (timeMs < last) return 'out_of_order';
-    if (timeMs === last) return repeatsHistogram(ref, histogramAt(columns, row)) ? REPEATED : 'duplicate_timestamp';
+    if (timeMs === last)
+      return repeatsHistogram(head, pending, ref, histogramAt(columns, row)) ? REPEATED : 'duplicate_timestamp';
     setHistogramOf(head, pending, place(ref, timeMs, startOf(row)), columns, row);
     return STORED;
   }
@@ -234,18 +234,6 @@ export function planBatch(
 
   function startOf(row: number): number {
     return startTimes === undefined ? UNKNOWN_START : startTimes[row]!;
-  }
-
-  function repeatsFloat(row: number, ref: number, stale: boolean): boolean {
-    const flags = head.flags[ref]!;
-    if (stale || (flags & ENDS_STALE) !== 0) return stale && (flags & ENDS_STALE) !== 0;
-    return (flags & BASE_IS_HISTOGRAM) === 0 && sameBits(values, row, head.bases, ref);
-  }
-
-  function repeatsHistogram(ref: number, histogram: NativeHistogram): boolean {
-    if ((head.flags[ref]! & (ENDS_STALE | BASE_IS_HISTOGRAM)) !== BASE_IS_HISTOGRAM) return false;
-    const last = lastHistogram(head, pending, ref);
-    return last !== undefined && sameHistogram(last, histogram);
   }
 
   function addedOnce(row: number, ref: number): Outcome | undefined {
@@ -313,13 +301,3 @@ const ZERO = Float64Array.of(0);
 
 /** One value on its way into a column. */
 const scratch = new Float64Array(1);
-
-/** Whether two values have the same bits: zeros of different sign differ, and so do NaNs of different payload. */
-function sameBits(a: Float64Array, at: number, b: Float64Array, bt: number): boolean {
-  const left = a[at]!;
-  const right = b[bt];
-  if (left === left || right === right) return Object.is(left, right);
-  const x = new BigUint64Array(a.buffer, a.byteOffset + at * 8, 1);
-  const y = new BigUint64Array(b.buffer, b.byteOffset + bt * 8, 1);
-  return x[0] === y[0];
-}
