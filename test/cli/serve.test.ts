@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePorts } from '../../scripts/demo/processes.ts';
 
 let dir: string;
 beforeAll(() => {
@@ -82,4 +83,33 @@ describe.each([
     child.stdin.end();
     expect(await ended).toMatchObject({ code: 0 });
   });
+});
+
+/** Every write to it fails: the disk is full. */
+const FULL = '/dev/full';
+
+it.skipIf(!existsSync(FULL))('an agent whose log has no room goes on', async () => {
+  const [port] = (await freePorts(1)) as [number];
+  const path = join(dir, 'full.yaml');
+  writeFileSync(path, JSON.stringify({ ...AGENT, listen: { ...AGENT.listen, otlp: `127.0.0.1:${port}` } }));
+  const log = openSync(FULL, 'w');
+  const child = spawn(process.execPath, ['src/cli/main.ts', 'agent', '--config', path], {
+    stdio: ['pipe', 'ignore', log],
+  });
+  closeSync(log);
+  const ended = once(child, 'exit');
+  const url = `http://127.0.0.1:${port}`;
+  await expect
+    .poll(
+      () =>
+        fetch(`${url}/-/ready`).then(
+          ({ status }) => status,
+          () => child.exitCode,
+        ),
+      { timeout: 10_000 },
+    )
+    .toBe(200);
+  for (let i = 0; i < 3; i++) expect((await fetch(`${url}/v1/metrics`, { method: 'POST' })).status).toBe(415);
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
 });

@@ -264,6 +264,15 @@ describe('what could fill the memory or the stack is refused', () => {
     expect(decodeMetricsRequest(body(1000), 'json').resourceMetrics).toHaveLength(1000);
   });
 
+  test('a JSON object of very many members, which takes seconds to make', () => {
+    const members = (n: number) => Array.from({ length: n }, (_, i) => `"x${i}":[1,{"y":2}]`).join(',');
+    const body = (n: number) => json(`{"resourceMetrics":[{"schemaUrl":"s",${members(n - 1)}},{${members(3)}}]}`);
+    expect(errorOf(() => decodeMetricsRequest(body(OTLP_LIMITS.jsonMembers + 1), 'json'))).toMatch(
+      /^bad_data: malformed JSON at byte \d+: more than 1000 members in one object$/,
+    );
+    expect(decodeMetricsRequest(body(OTLP_LIMITS.jsonMembers), 'json').resourceMetrics).toHaveLength(2);
+  });
+
   test('a JSON integer of a million digits takes no time', () => {
     const body = json(`{"resourceMetrics":[{"schemaUrl":"${'9'.repeat(20)}","x":${'9'.repeat(1_000_000)}}]}`);
     expect(decodeMetricsRequest(body, 'json').resourceMetrics[0]?.schemaUrl).toBe('9'.repeat(20));

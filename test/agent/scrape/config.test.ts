@@ -116,6 +116,10 @@ test.each<[string, string]>([
     'scrape_configs: [{job_name: x, static_configs: [{targets: [http://a/metrics]}]}]',
     '/scrape_configs/0/static_configs: "http://a/metrics" is no host:port',
   ],
+  [
+    'scrape_configs: [{job_name: x, static_configs: [{targets: ["u:secret@host:9100"]}]}]',
+    "/scrape_configs/0/static_configs: a target's address is host:port, without a user or a password",
+  ],
   ['scrape_configs: [{job_name: x, file_sd_configs: [{files: [a/*/b.json]}]}]', '"a/*/b.json" must end in .json'],
   ['scrape_configs: [{job_name: x, file_sd_configs: [{files: [a.txt]}]}]', '"a.txt" must end in .json'],
   [
