@@ -1,8 +1,10 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { OTLPMetricExporter as GrpcMetrics } from '@opentelemetry/exporter-metrics-otlp-grpc';
 import { OTLPMetricExporter as JsonMetrics } from '@opentelemetry/exporter-metrics-otlp-http';
+import { OTLPMetricExporter as ProtobufMetrics } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { OTLPTraceExporter as GrpcTraces } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { OTLPTraceExporter as JsonTraces } from '@opentelemetry/exporter-trace-otlp-http';
+import { OTLPTraceExporter as ProtobufTraces } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   AggregationTemporality,
@@ -20,17 +22,18 @@ import { startWholeAgent } from '../senders/whole-agent.ts';
 /** The OpenTelemetry SDK in a process that exports to a whole agent. */
 
 const { CUMULATIVE, DELTA } = AggregationTemporality;
+const TRANSPORTS = ['grpc', 'http/json', 'http/protobuf'] as const;
 const ROUNDS = 3;
 const RUN = { concurrent: true, timeout: 60_000 } as const;
 
 /** Where an SDK exports to. */
 interface Transport {
-  readonly name: 'grpc' | 'http/json';
+  readonly name: (typeof TRANSPORTS)[number];
   readonly url: string;
 }
 
 describe('what the SDK exports is what the local query API shows', () => {
-  for (const name of ['grpc', 'http/json'] as const) {
+  for (const name of TRANSPORTS) {
     for (const temporality of [CUMULATIVE, DELTA]) {
       test(`over ${name}, temporality ${AggregationTemporality[temporality]}`, RUN, async () => {
         const whole = await startWholeAgent();
@@ -126,11 +129,14 @@ function noting(exporter: PushMetricExporter, timesMs: number[]): PushMetricExpo
 
 function metricExporter({ name, url }: Transport, temporalityPreference: AggregationTemporality): PushMetricExporter {
   if (name === 'grpc') return new GrpcMetrics({ url, temporalityPreference });
-  return new JsonMetrics({ url: `${url}/v1/metrics`, temporalityPreference });
+  const Exporter = name === 'http/json' ? JsonMetrics : ProtobufMetrics;
+  return new Exporter({ url: `${url}/v1/metrics`, temporalityPreference });
 }
 
 function spanExporter({ name, url }: Transport): SpanExporter {
-  return name === 'grpc' ? new GrpcTraces({ url }) : new JsonTraces({ url: `${url}/v1/traces` });
+  if (name === 'grpc') return new GrpcTraces({ url });
+  const Exporter = name === 'http/json' ? JsonTraces : ProtobufTraces;
+  return new Exporter({ url: `${url}/v1/traces` });
 }
 
 /** The same in each round, in numbers whose sums are exact. */
