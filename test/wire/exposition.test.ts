@@ -169,3 +169,31 @@ describe('classic histograms of text become native ones with custom buckets', ()
     expect(expose(body, TEXT, PLAIN).error).toBeUndefined();
   });
 });
+
+test.each<[string, Uint8Array | string, string, ParseOptions]>([
+  ['text', 'a{x="",b="1",y=""} 1\n', TEXT, PLAIN],
+  ['OpenMetrics', '# TYPE a gauge\na{x="",b="1",y=""} 1\n# EOF\n', OPEN_METRICS, PLAIN],
+  [
+    'protobuf',
+    delimited({
+      name: 'a',
+      type: TYPE.gauge,
+      metric: [
+        { label: ['x', 'b', 'y'].map((name) => ({ name, value: name === 'b' ? '1' : '' })), gauge: { value: 1 } },
+      ],
+    }),
+    PROTOBUF,
+    PLAIN,
+  ],
+  [
+    'a classic histogram made native',
+    '# TYPE a histogram\na_bucket{x="",b="1",y="",le="+Inf"} 1\na_count{x="",b="1",y=""} 1\na_sum{x="",b="1",y=""} 1\n',
+    TEXT,
+    { ...PLAIN, toCustomBuckets: true },
+  ],
+])('labels with an empty value are told by name: %s', (_, body, contentType, options) => {
+  const { rows } = expose(body, contentType, options);
+  expect(rows.map(({ labels, emptyNames }) => ({ labels, emptyNames }))).toEqual([
+    { labels: { __name__: 'a', b: '1' }, emptyNames: ['x', 'y'] },
+  ]);
+});

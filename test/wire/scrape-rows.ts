@@ -2,7 +2,7 @@ import { ComityError } from '../../src/base/errors.ts';
 import type { Metadata } from '../../src/model/batch.ts';
 import type { NativeHistogram } from '../../src/model/histogram.ts';
 import { labelsRecord } from '../../src/model/labels.ts';
-import { parseExposition, type ParseOptions } from '../../src/wire/scrape/exposition.ts';
+import { parseExposition, type ExposedSeries, type ParseOptions } from '../../src/wire/scrape/exposition.ts';
 
 export const TEXT = 'text/plain; version=0.0.4';
 export const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
@@ -11,6 +11,7 @@ export const PROTOBUF = 'application/vnd.google.protobuf; proto=io.prometheus.cl
 /** A sample as an exposition gave it. */
 export interface Row {
   readonly labels: Record<string, string>;
+  readonly emptyNames: readonly string[];
   readonly value: number | NativeHistogram;
   readonly timeMs: number | undefined;
   readonly startMs: number;
@@ -37,14 +38,14 @@ export function expose(body: Uint8Array | string, contentType = TEXT, options: P
       sample: (series, value, timeMs, startMs) => {
         const { key } = series;
         expectSameKey(key, series.bytes, series.start, series.end);
-        rows.push({ labels: labelsRecord(series.labels()), value, timeMs, startMs, exemplars: [], key });
+        rows.push({ ...described(series), value, timeMs, startMs, exemplars: [], key });
       },
       histogram: (series, value, timeMs, startMs) => {
         const { key } = series;
         expectSameKey(key, series.bytes, series.start, series.end);
         // Its counts are used again by the next one.
         const kept = { ...value, positive: value.positive.slice(), negative: value.negative.slice() };
-        rows.push({ labels: labelsRecord(series.labels()), value: kept, timeMs, startMs, exemplars: [], key });
+        rows.push({ ...described(series), value: kept, timeMs, startMs, exemplars: [], key });
       },
       exemplar: (labels, value, timeMs) => {
         rows.at(-1)?.exemplars.push({ labels: labelsRecord(labels), value, timeMs });
@@ -56,6 +57,10 @@ export function expose(body: Uint8Array | string, contentType = TEXT, options: P
     return { rows, metadata, error: error.message };
   }
   return { rows, metadata, error: undefined };
+}
+
+function described(series: ExposedSeries): Pick<Row, 'labels' | 'emptyNames'> {
+  return { labels: labelsRecord(series.labels()), emptyNames: series.emptyNames() };
 }
 
 /** A row in one line: `name{labels} value @time`. */

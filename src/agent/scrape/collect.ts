@@ -140,7 +140,7 @@ const FAMILIES_PER_TARGET = 10_000;
 /** A series that was not seen before. Undefined for one that is past a limit of the agent: it is not worth remembering. */
 function admit(context: CollectContext, exposed: ExposedSeries, collected: Collected): KnownKey | undefined {
   const { cache, job } = context;
-  const labels = sampleLabels(exposed.labels(), context.labels, job);
+  const labels = sampleLabels(exposed, context.labels, job);
   if (labels === undefined) return cache.add(exposed, undefined);
   const stored = context.admission.series(withDomainLabel(labels, context.domainLabel, context.domain));
   const reason = pastLimit(stored);

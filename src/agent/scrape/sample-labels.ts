@@ -1,6 +1,7 @@
 import { ComityError } from '../../base/errors.ts';
 import { labelValue, METRIC_NAME, type Labels } from '../../model/labels.ts';
 import { labelEdits, relabel } from '../../model/relabel.ts';
+import type { ExposedSeries } from '../../wire/scrape/exposition.ts';
 import type { ScrapeJob } from './job.ts';
 
 type LabelRules = Pick<
@@ -10,16 +11,22 @@ type LabelRules = Pick<
 
 /**
  * The labels of an exposed series with those of its target, relabelled; undefined when relabelling drops it. A label that
- * both have is the target's, and the exposed one moves to `exported_<name>`, unless the job honours exposed labels.
+ * both have is the target's, and the exposed one moves to `exported_<name>`, unless the job honours exposed labels: then
+ * the exposed one stays, and one with an empty value keeps the target's out.
  * Throws `bad_data` for labels that fail the scrape: no metric name, an empty label name, a limit of the job.
  */
-export function sampleLabels(exposed: Labels, target: Labels, job: LabelRules): Labels | undefined {
+export function sampleLabels(
+  series: Pick<ExposedSeries, 'labels' | 'emptyNames'>,
+  target: Labels,
+  job: LabelRules,
+): Labels | undefined {
+  const exposed = series.labels();
+  const honoured = job.honorLabels ? [...exposed.filter((_, i) => i % 2 === 0), ...series.emptyNames()] : [];
   const edits = labelEdits(exposed);
   const displaced: [name: string, value: string][] = [];
   for (let i = 0; i < target.length; i += 2) {
     const name = target[i]!;
-    // An exposed label with an empty value counts here: so an exporter says that its series has no such label.
-    if (job.honorLabels && hasLabel(exposed, name)) continue;
+    if (honoured.includes(name)) continue;
     const own = labelValue(exposed, name);
     if (own !== '') displaced.push([name, own]);
     edits.set(name, target[i + 1]!);
@@ -44,11 +51,6 @@ export function reportLabels(metric: string, target: Labels): Labels {
   const edits = labelEdits(target);
   edits.set(METRIC_NAME, metric);
   return edits.labels();
-}
-
-function hasLabel(labels: Labels, name: string): boolean {
-  for (let i = 0; i < labels.length; i += 2) if (labels[i] === name) return true;
-  return false;
 }
 
 function checkLabels(labels: Labels, { labelLimit, labelNameBytes, labelValueBytes }: LabelRules): void {

@@ -24,7 +24,9 @@ export function classicCollector(
   let family = '';
   let isHistogram = false;
   /** The histogram whose series are being read: its labels without `le` and the suffix of the name. */
-  let open: { key: string; labels: Labels; timeMs: number | undefined; startMs: number } | undefined;
+  let open:
+    | { key: string; labels: Labels; emptyNames: readonly string[]; timeMs: number | undefined; startMs: number }
+    | undefined;
   /** Whether the sample before went into the open histogram. */
   let collected = false;
   let exemplars: { labels: Labels; value: number; timeMs: number }[] = [];
@@ -33,7 +35,7 @@ export function classicCollector(
     if (open === undefined) return;
     const converted = histogram.convert();
     if (typeof converted !== 'string') {
-      sink.histogram(madeSeries(open.key, open.labels), converted, open.timeMs, open.startMs);
+      sink.histogram(madeSeries(open), converted, open.timeMs, open.startMs);
       for (const exemplar of exemplars) sink.exemplar(exemplar.labels, exemplar.value, exemplar.timeMs);
     }
     open = undefined;
@@ -56,7 +58,7 @@ export function classicCollector(
     if (open !== undefined && open.key !== key) flush();
     const bound = suffix === '_bucket' ? parseFloatStrict(labelValue(labels, 'le')) : 0;
     if (suffix === '' || metric !== family || bound === undefined || bound !== bound) return false;
-    open ??= { key, labels: own, timeMs, startMs };
+    open ??= { key, labels: own, emptyNames: series.emptyNames(), timeMs, startMs };
     open.timeMs = timeMs;
     if (suffix === '_bucket') histogram.bucket(bound, value);
     else if (suffix === '_count') histogram.count(value);
@@ -100,7 +102,22 @@ function withoutBucket(labels: Labels, metric: string): Labels {
 /** No text series starts with this byte, so that a made series never shares the key of an exposed one. */
 const MADE = '\u00fe';
 
-function madeSeries(key: string, labels: Labels): ExposedSeries {
+function madeSeries({
+  key,
+  labels,
+  emptyNames,
+}: {
+  readonly key: string;
+  readonly labels: Labels;
+  readonly emptyNames: readonly string[];
+}): ExposedSeries {
   const bytes = Buffer.from(`${MADE}${key}`);
-  return { key: bytes.toString('latin1'), bytes, start: 0, end: bytes.length, labels: () => labels };
+  return {
+    key: bytes.toString('latin1'),
+    bytes,
+    start: 0,
+    end: bytes.length,
+    labels: () => labels,
+    emptyNames: () => emptyNames,
+  };
 }

@@ -137,6 +137,15 @@ export function decodeLabels(from: LabelOffsets, body: Buffer, type: MetricType 
   return labels;
 }
 
+/** The names of the labels that were scanned with an empty value. */
+export function emptyNames({ offsets, used }: LabelOffsets, body: Buffer): string[] {
+  const names: string[] = [];
+  for (let i = 0; i < used; i += 4) {
+    if (offsets[i + 2] === offsets[i + 3]) names.push(decodeName(body, offsets[i]!, offsets[i + 1]!));
+  }
+  return names;
+}
+
 /**
  * The label set of a metric name and of names and values in turn, or why Prometheus refuses it: a name twice, an empty
  * name.

@@ -53,20 +53,30 @@ export function protoSeries(cursor: ProtoCursor, message: MetricMessage): ProtoS
       return key.toString('latin1', 0, series.end);
     },
     labels(): Labels {
-      const pairs: string[] = [];
-      const { at } = cursor;
-      for (let i = 0; i < message.labels.length; i += 2) {
-        cursor.at = message.labels[i]!;
-        readLabel(cursor, readEnd(cursor, message.labels[i + 1]!), pairs);
-      }
-      cursor.at = at;
+      const pairs = ownLabels();
       if (part === BUCKET) pairs.push('le', formatLabelFloat(bound));
       else if (part === QUANTILE) pairs.push('quantile', formatLabelFloat(bound));
       const labels = seriesLabels(metric + SUFFIXES[part]!, pairs);
       if (typeof labels === 'string') throw malformed(cursor, `${metric}: ${labels}`);
       return labels;
     },
+    emptyNames(): string[] {
+      const pairs = ownLabels();
+      return pairs.filter((_, i) => i % 2 === 0 && pairs[i + 1] === '');
+    },
   };
+
+  /** Names and values in turn, as the message has them. */
+  function ownLabels(): string[] {
+    const pairs: string[] = [];
+    const { at } = cursor;
+    for (let i = 0; i < message.labels.length; i += 2) {
+      cursor.at = message.labels[i]!;
+      readLabel(cursor, readEnd(cursor, message.labels[i + 1]!), pairs);
+    }
+    cursor.at = at;
+    return pairs;
+  }
 
   return {
     get metric() {

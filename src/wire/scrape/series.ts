@@ -1,5 +1,5 @@
 import type { MetricType } from '../../model/batch.ts';
-import { decodeLabels, labelOffsets, type LabelOffsets } from './labels.ts';
+import { decodeLabels, emptyNames, labelOffsets, type LabelOffsets } from './labels.ts';
 import type { ExposedSeries } from './sink.ts';
 
 /** The series of the line that a text parser is at. Its key is the bytes of the line up to the value. */
@@ -24,6 +24,9 @@ export function textSeries(body: Buffer): TextSeries {
     },
     labels() {
       return decodeLabels(this, body, this.type);
+    },
+    emptyNames() {
+      return emptyNames(this, body);
     },
   };
 }

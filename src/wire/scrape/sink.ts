@@ -18,6 +18,11 @@ export interface ExposedSeries {
    * for them: a name twice, an empty name, a name that is no UTF-8.
    */
   labels(): Labels;
+  /**
+   * The names of its labels with an empty value, which are not among `labels`: so an exporter says that its series has none
+   * of that name, and is to be given none where its labels are honoured.
+   */
+  emptyNames(): readonly string[];
 }
 
 /** What a parser finds, in the order of the body. An error that a method throws ends the parsing. */

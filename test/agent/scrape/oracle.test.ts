@@ -24,6 +24,7 @@ plain{y="2",x="3"} NaN
 plain{x="3",y="2"} NaN
 dup{x="1"} 1
 dup{x="1"} 2
+pushed{instance="",x="4"} 1
 timed{x="1"} 5 ${OWN_TIME_MS}
 timed{x="1"} 6 ${OWN_TIME_MS + 1000}
 timed{x="1"} 7 ${OWN_TIME_MS + 500}
@@ -59,7 +60,7 @@ const JOBS: Record<string, object> = {
   nhcb: { convert_classic_histograms_to_nhcb: true },
   nhcb_and_classic: { convert_classic_histograms_to_nhcb: true, always_scrape_classic_histograms: true },
   sample_limit: { sample_limit: 5 },
-  sample_limit_met: { sample_limit: 17 },
+  sample_limit_met: { sample_limit: 18 },
   label_limit: { label_limit: 4 },
   name_limit: { label_name_length_limit: 10 },
   value_limit: { label_value_length_limit: 5 },

@@ -5,6 +5,15 @@ import { labelsOf, labelsRecord } from '../../../src/model/labels.ts';
 const TARGET = labelsOf({ job: 'shop', instance: 'h:1' });
 const ANY = { metricRelabel: [], labelLimit: 0, labelNameBytes: 0, labelValueBytes: 0 };
 
+/** A series with these names and values. */
+function series(pairs: readonly string[]) {
+  const isEmpty = (i: number): boolean => pairs[i - (i % 2) + 1] === '';
+  return {
+    labels: () => pairs.filter((_, i) => !isEmpty(i)),
+    emptyNames: () => pairs.filter((_, i) => i % 2 === 0 && isEmpty(i)),
+  };
+}
+
 test.each<[string, string[], boolean, Record<string, string>]>([
   ['both', ['__name__', 'a', 'x', '1'], false, { __name__: 'a', x: '1', job: 'shop', instance: 'h:1' }],
   [
@@ -23,13 +32,13 @@ test.each<[string, string[], boolean, Record<string, string>]>([
   ['an empty one, honoured', ['__name__', 'a', 'instance', ''], true, { __name__: 'a', job: 'shop' }],
   ['an empty one', ['__name__', 'a', 'instance', ''], false, { __name__: 'a', job: 'shop', instance: 'h:1' }],
 ])('%s', (_, exposed, honorLabels, want) => {
-  expect(labelsRecord(sampleLabels(exposed, TARGET, { ...ANY, honorLabels })!)).toEqual(want);
+  expect(labelsRecord(sampleLabels(series(exposed), TARGET, { ...ANY, honorLabels })!)).toEqual(want);
 });
 
 test('a target whose labels clash with one another', () => {
   const target = labelsOf({ exported_job: 'mine', job: 'shop' });
   const exposed = ['__name__', 'a', 'exported_job', 'e', 'job', 'own'];
-  expect(labelsRecord(sampleLabels(exposed, target, { ...ANY, honorLabels: false })!)).toEqual({
+  expect(labelsRecord(sampleLabels(series(exposed), target, { ...ANY, honorLabels: false })!)).toEqual({
     __name__: 'a',
     job: 'shop',
     exported_job: 'mine',
@@ -41,7 +50,7 @@ test('a target whose labels clash with one another', () => {
 test('limits are bytes and labels, the metric name among them', () => {
   const labels = ['__name__', 'a', 'ü', 'ßß'];
   const run = (limits: Partial<typeof ANY>) => () =>
-    sampleLabels(labels, [], { ...ANY, honorLabels: false, ...limits });
+    sampleLabels(series(labels), [], { ...ANY, honorLabels: false, ...limits });
   expect(run({ labelLimit: 2, labelNameBytes: 8, labelValueBytes: 4 })).not.toThrow();
   expect(run({ labelLimit: 1 })).toThrow('a series has 2 labels, label_limit is 1 (metric: "a")');
   expect(run({ labelNameBytes: 7 })).toThrow(

@@ -91,6 +91,18 @@ describe('labels', () => {
     });
   });
 
+  test.each([
+    ['', 'a{instance="",job="push"} 1\n'],
+    [
+      ', in a histogram',
+      '# TYPE a histogram\na_bucket{instance="",job="push",le="+Inf"} 1\na_sum{instance="",job="push"} 1\na_count{instance="",job="push"} 1\n',
+    ],
+  ])('that are empty keep those of the target out where they are honoured%s', async (_, text) => {
+    const { store } = await scraping(text, 'honor_labels: true\nconvert_classic_histograms_to_nhcb: true');
+    await until(() => scrapes(store) >= 1, 'a scrape');
+    expect(store.rows[0]!.labels).toEqual({ domain: 'eu', job: 'push', zone: 'a' });
+  });
+
   test('of another domain move away', async () => {
     const { store } = await scraping('a{domain="us"} 1\n', 'honor_labels: true');
     await until(() => scrapes(store) >= 1, 'a scrape');
