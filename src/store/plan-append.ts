@@ -1,5 +1,14 @@
 import { LIMITS } from '../base/limits.ts';
-import { ADD_ONCE, BESIDE, CONTINUES, SET, type Batch, type Rejection, type RejectReason } from '../model/batch.ts';
+import {
+  ADD_ONCE,
+  BESIDE,
+  CONTINUES,
+  SET,
+  type Appended,
+  type Batch,
+  type Rejection,
+  type RejectReason,
+} from '../model/batch.ts';
 import { canAdd, zeroHistogram } from '../model/histogram-add.ts';
 import {
   histogramAt,
@@ -17,12 +26,7 @@ import { addNewSeries, newSeries, UNKNOWN_SERIES, type NewSeries, type SeriesTab
 import { UNKNOWN_START } from './starts.ts';
 
 /** What becomes of the points of a batch. */
-export interface PlannedPoints {
-  readonly stored: number;
-  readonly repeated: number;
-  readonly rejected: ReadonlyMap<RejectReason, Rejection>;
-  readonly histograms: number;
-}
+export type PlannedPoints = Omit<Appended, 'exemplars'>;
 
 /** The sample that a series starts with when its first row is an addition lies this long before it, in ms. */
 const ZERO_BEFORE_MS = 1;
