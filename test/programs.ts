@@ -18,3 +18,21 @@ export async function isExecutable(path: string): Promise<boolean> {
     () => false,
   );
 }
+
+/**
+ * Runs `"$@"` until it ends or until stdin does, then removes the folder $DIR. The pipe at stdin ends with the process
+ * that holds it, even when that is killed, so that no program outlives its test. (So does the one at stderr, and the
+ * shell's own words there must not end it before the folder is gone.)
+ */
+export const UNTIL_STDIN_ENDS = `
+exec 3<&0
+"$@" </dev/null 3<&- &
+program=$!
+trap '' PIPE
+{ cat <&3; kill -9 $program; } >/dev/null 2>&1 &
+guard=$!
+wait $program
+status=$?
+kill $guard 2>/dev/null
+rm -rf "$DIR"
+exit $status`;

@@ -6,11 +6,11 @@ import { getAndPost, parseParam, TRUNCATED } from '../api/query.ts';
 import { matchParams, selectorsIn } from '../api/selectors.ts';
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { Metadata } from '../model/batch.ts';
+import type { Metadata, SeriesExemplars } from '../model/batch.ts';
 import { compareLabels, labelsKey, labelValue, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { Source } from '../model/source.ts';
-import { exemplarsJson, labelSetsJson, type SeriesExemplars } from '../wire/prometheus-json.ts';
+import { exemplarsJson, labelSetsJson } from '../wire/prometheus-json.ts';
 
 /** What the local API reads from: samples, and what is known beside them. */
 export interface LocalSource extends Source {

@@ -3,7 +3,7 @@ import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { labelValue, METRIC_NAME } from '../model/labels.ts';
 import { spanTranslator } from '../trace/span-translator.ts';
 import type { OtlpFormat } from '../wire/otlp/decode.ts';
-import { quoted } from '../wire/otlp/rejections.ts';
+import { quoted } from '../wire/sender-text.ts';
 import type { Outcome } from '../wire/otlp/reply.ts';
 import type { MetricsOptions } from '../wire/otlp/translate.ts';
 import type { OtlpTranslator, Translation } from '../wire/otlp/translation.ts';

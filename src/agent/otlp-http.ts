@@ -1,15 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ComityError, ERRORS } from '../base/errors.ts';
+import { ComityError, ERRORS, RETRY_AFTER_SECONDS } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { OtlpFormat } from '../wire/otlp/decode.ts';
-import {
-  CONTENT_TYPES,
-  encodeStatus,
-  encodeSuccess,
-  grpcCodeOf,
-  RETRY_AFTER_SECONDS,
-  type GrpcCode,
-} from '../wire/otlp/reply.ts';
+import { CONTENT_TYPES, encodeStatus, encodeSuccess, grpcCodeOf, type GrpcCode } from '../wire/otlp/reply.ts';
 import type { OtlpCore } from './otlp-core.ts';
 import type { Signal } from './receiver.ts';
 import {
@@ -17,6 +10,7 @@ import {
   decompress,
   ENCODINGS,
   encodingOf,
+  neverReached,
   takeRawBodies,
   toReceiverError,
   type BodyBudget,
@@ -126,9 +120,4 @@ function sendStatus(
     .code(status)
     .header('content-type', CONTENT_TYPES[format])
     .send(encodeStatus(format, code, message));
-}
-
-/** For routes whose hook has answered. */
-async function neverReached(): Promise<void> {
-  await Promise.resolve();
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ERRORS, type ComityError } from '../base/errors.ts';
+import { ERRORS, RETRY_AFTER_SECONDS, type ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { METRIC_NAME, type Labels } from '../model/labels.ts';
@@ -8,7 +8,7 @@ import { checkSnappy, messageOf } from '../wire/remote-write/negotiate.ts';
 import { snappyDecoder } from '../wire/snappy.ts';
 import type { ReceiverDeps } from './receiver.ts';
 import { recentRequests } from './recent-requests.ts';
-import { boundBodies, takeRawBodies, toReceiverError, type BodyBudget } from './request-body.ts';
+import { boundBodies, neverReached, takeRawBodies, toReceiverError, type BodyBudget } from './request-body.ts';
 
 /**
  * Prometheus remote write 1.0 and 2.0 (https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/): POST /api/v1/write.
@@ -74,9 +74,6 @@ export async function remoteWriteReceiver(app: FastifyInstance, deps: ReceiverDe
 }
 
 const PATH = '/api/v1/write';
-
-/** After this many seconds a sender may try again; Prometheus backs off by itself from there. */
-const RETRY_AFTER_SECONDS = 5;
 
 function leavesOut({ rejected, exemplars }: Appended, { batch }: DecodedWrite): boolean {
   return rejected.size > 0 || exemplars < batch.exemplars.length;
@@ -175,9 +172,4 @@ function isV2Request(request: FastifyRequest): boolean {
 
 function sendText(reply: FastifyReply, status: number, text: string): FastifyReply {
   return reply.code(status).header('content-type', 'text/plain; charset=utf-8').send(`${text}\n`);
-}
-
-/** For routes whose hook has answered. */
-async function neverReached(): Promise<void> {
-  await Promise.resolve();
 }

@@ -231,3 +231,8 @@ export function toReceiverError(error: unknown, fault: (error: unknown) => void)
   // The reason may name files, which are no business of a sender.
   return new ComityError('internal', 'the request could not be handled, by a fault of the agent', { cause: error });
 }
+
+/** For routes whose hook has answered. */
+export async function neverReached(): Promise<void> {
+  await Promise.resolve();
+}

@@ -26,6 +26,9 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** After this many seconds a sender may try again what is retryable; most back off by themselves from there. */
+export const RETRY_AFTER_SECONDS = 5;
+
 /** An error with a code from the table. Its message says what to do next and is meant for people. */
 export class ComityError extends Error {
   readonly code: ErrorCode;

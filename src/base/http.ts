@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { parseListen } from './config.ts';
+import { RETRY_AFTER_SECONDS } from './errors.ts';
 
 /**
  * A request must have arrived within this, or a sender that stops half-way would hold what it sent for ever. The largest
@@ -56,7 +57,7 @@ function answerBrokenRequest(code: string | undefined, socket: Socket): void {
   if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const status =
     code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? '503 Service Unavailable\r\nRetry-After: 5'
+      ? `503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_SECONDS}`
       : code === 'HPE_HEADER_OVERFLOW'
         ? '431 Request Header Fields Too Large'
         : '400 Bad Request';

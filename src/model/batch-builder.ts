@@ -1,3 +1,4 @@
+import { longer } from '../base/columns.ts';
 import {
   BESIDE,
   CONTINUES,
@@ -57,12 +58,12 @@ export function batchBuilder(capacity = 256): BatchBuilder {
 
   function grow(): void {
     const size = Math.max(rows * 2, 16);
-    seriesColumn = copyInto(new Uint32Array(size), seriesColumn);
-    times = copyInto(new Float64Array(size), times);
-    values = copyInto(new Float64Array(size), values);
-    modes = copyInto(new Uint8Array(size), modes);
-    if (continues !== undefined) continues = copyInto(new Uint8Array(size), continues);
-    if (startTimes !== undefined) startTimes = copyInto(new Float64Array(size), startTimes);
+    seriesColumn = longer(seriesColumn, new Uint32Array(size));
+    times = longer(times, new Float64Array(size));
+    values = longer(values, new Float64Array(size));
+    modes = longer(modes, new Uint8Array(size));
+    if (continues !== undefined) continues = longer(continues, new Uint8Array(size));
+    if (startTimes !== undefined) startTimes = longer(startTimes, new Float64Array(size));
   }
 
   function row(index: number, timeMs: number, mode: number, startMs: number): number {
@@ -151,9 +152,4 @@ export function batchBuilder(capacity = 256): BatchBuilder {
       };
     },
   };
-}
-
-function copyInto<T extends Uint8Array | Uint32Array | Float64Array>(target: T, source: T): T {
-  target.set(source);
-  return target;
 }

@@ -66,13 +66,22 @@ export const CONTINUES = 1;
 export const BESIDE = 2;
 
 /** An example of an observation that went into a series. */
-export interface Exemplar {
-  /** Index into the batch's series. */
-  readonly series: number;
+export interface SeriesExemplar {
   readonly timeMs: number;
   readonly value: number;
   /** Labels of the exemplar itself, such as trace_id. */
   readonly labels: Labels;
+}
+
+export interface Exemplar extends SeriesExemplar {
+  /** Index into the batch's series. */
+  readonly series: number;
+}
+
+/** A series and its exemplars, oldest first. */
+export interface SeriesExemplars {
+  readonly labels: Labels;
+  readonly exemplars: readonly SeriesExemplar[];
 }
 
 /** What is known of a metric family. Empty texts say nothing. */

@@ -1,3 +1,4 @@
+import { longer } from '../base/columns.ts';
 import {
   BUCKET_CELLS,
   cellsOf,
@@ -42,12 +43,9 @@ export function growingHistograms(rows: number): GrowingHistograms {
 /** Replaces the columns by such as are `rows` long, which is no less; the new rows are floats. */
 export function extendHistograms(columns: GrowingHistograms, rows: number): void {
   const { layoutOf, hints, starts } = columns;
-  columns.layoutOf = new Int32Array(rows).fill(FLOAT_ROW, layoutOf.length);
-  columns.layoutOf.set(layoutOf);
-  columns.hints = new Uint8Array(rows);
-  columns.hints.set(hints);
-  columns.starts = new Uint32Array(rows);
-  columns.starts.set(starts);
+  columns.layoutOf = longer(layoutOf, new Int32Array(rows).fill(FLOAT_ROW, layoutOf.length));
+  columns.hints = longer(hints, new Uint8Array(rows));
+  columns.starts = longer(starts, new Uint32Array(rows));
 }
 
 /** Makes row `row`, which there must be, a histogram; what it was before keeps its cells. */
@@ -75,9 +73,7 @@ function claimCells(columns: GrowingHistograms, row: number, layout: HistogramLa
   const at = columns.used;
   const end = at + cellsOf(layout);
   if (end > columns.cells.length) {
-    const cells = new Float64Array(Math.max(end, columns.cells.length * 2, FIRST_CELLS));
-    cells.set(columns.cells);
-    columns.cells = cells;
+    columns.cells = longer(columns.cells, new Float64Array(Math.max(end, columns.cells.length * 2, FIRST_CELLS)));
   }
   columns.layoutOf[row] = layoutIndex(columns.layouts, layout);
   columns.hints[row] = hint;

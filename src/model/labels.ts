@@ -35,6 +35,10 @@ export function labelValue(labels: Labels, name: string): string {
   return '';
 }
 
+export function labelNames(labels: Labels): string[] {
+  return labels.filter((_part, i) => i % 2 === 0);
+}
+
 /** A string that is equal for equal label sets only: quoting keeps any value from forging a separator. */
 export function labelsKey(labels: Labels): string {
   return JSON.stringify(labels);

@@ -1,4 +1,4 @@
-import { labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
+import { labelNames, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import { literalAlternatives, literalPrefix, type Matcher } from '../model/matcher.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { Refusal } from '../plan/frames.ts';
@@ -123,10 +123,6 @@ function namePrefix({ matchers }: VectorSelector): string {
     name === METRIC_NAME && op === '=~' ? [literalPrefix(value)] : [],
   );
   return prefixes.reduce((longest, prefix) => (prefix.length > longest.length ? prefix : longest), '');
-}
-
-function labelNames(labels: Labels): string[] {
-  return labels.filter((_part, i) => i % 2 === 0);
 }
 
 function notPermitted(names: Iterable<string>, policy: Policy): Refusal | undefined {

@@ -2,7 +2,7 @@ import { ComityError } from '../base/errors.ts';
 import { isHistogramAt } from '../model/histogram.ts';
 import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { checkBatch } from './check-batch.ts';
-import type { Deliveries, Rejected } from './deliveries.ts';
+import type { Deliveries } from './deliveries.ts';
 import type { Exemplars } from './exemplars.ts';
 import type { Head } from './head.ts';
 import type { MetadataTable } from './metadata.ts';
@@ -82,7 +82,7 @@ function planOne(state: AppendState, batch: Batch, nowMs: number): Appended {
 }
 
 /** The outcome of a delivery that was stored before but for what was rejected. */
-function repetition(batch: Batch, rejected: Rejected): Appended {
+function repetition(batch: Batch, rejected: Appended['rejected']): Appended {
   let repeated = -rejectedCount({ rejected });
   let histograms = 0;
   for (let row = 0; row < batch.times.length; row++) {

@@ -1,7 +1,7 @@
 import { LIMITS } from '../base/limits.ts';
-import type { Rejection, RejectReason } from '../model/batch.ts';
+import type { Appended } from '../model/batch.ts';
 
-export type Rejected = ReadonlyMap<RejectReason, Rejection>;
+type Rejected = Appended['rejected'];
 
 /** The latest deliveries of rows that add, by their digests: one that comes again must not be added again. */
 export interface Deliveries {

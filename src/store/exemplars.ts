@@ -1,12 +1,6 @@
 import { LIMITS } from '../base/limits.ts';
-import { compareLabels, type Labels } from '../model/labels.ts';
-
-/** An exemplar of a series, as it is kept. */
-export interface SeriesExemplar {
-  readonly timeMs: number;
-  readonly value: number;
-  readonly labels: Labels;
-}
+import type { SeriesExemplar } from '../model/batch.ts';
+import { compareLabels } from '../model/labels.ts';
 
 /** An exemplar with the reference of its series. */
 export interface ExemplarRow extends SeriesExemplar {

@@ -1,9 +1,3 @@
-/** Copies a column to the beginning of a longer one. */
-export function longer<T extends Float64Array | Uint32Array | Int32Array | Uint8Array>(column: T, target: T): T {
-  target.set(column);
-  return target;
-}
-
 const FIRST_CAPACITY = 8;
 
 /** A tail of a usual length has at most this many places to spare: at a million series each costs 16 MB. */

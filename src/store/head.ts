@@ -1,4 +1,4 @@
-import { longer } from './growth.ts';
+import { longer } from '../base/columns.ts';
 import type { TailExtra } from './tail-extra.ts';
 
 /**

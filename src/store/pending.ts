@@ -15,7 +15,7 @@ import {
   type NativeHistogram,
 } from '../model/histogram.ts';
 import { isStaleAt } from '../model/series.ts';
-import { longer } from './growth.ts';
+import { longer } from '../base/columns.ts';
 import { BASE_IS_HISTOGRAM, DIRTY, ENDS_STALE, NO_ROW, SAMPLE_BYTES, type Head } from './head.ts';
 import { startsOf, UNKNOWN_START, type Starts } from './starts.ts';
 import { lastTailHistogram, putTail, reserveTail, tailSampleBefore } from './tail.ts';

@@ -1,8 +1,7 @@
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Durability } from '../base/sqlite.ts';
-import type { Appended, Batch, Metadata } from '../model/batch.ts';
-import type { Labels } from '../model/labels.ts';
+import type { Appended, Batch, Metadata, SeriesExemplars } from '../model/batch.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { SeriesColumns } from '../model/series.ts';
 import type { Source } from '../model/source.ts';
@@ -10,7 +9,7 @@ import { appendBatches, type AppendState } from './append.ts';
 import { checkpoints } from './checkpoint.ts';
 import { chunkReader } from './chunk-reader.ts';
 import { deliveryList } from './deliveries.ts';
-import { exemplarRing, type SeriesExemplar } from './exemplars.ts';
+import { exemplarRing } from './exemplars.ts';
 import { emptyHead, mayOverlap } from './head.ts';
 import { loadExemplars, loadSeries, replayRecords } from './load.ts';
 import { metadataTable } from './metadata.ts';
@@ -41,11 +40,6 @@ export interface Store extends Source {
   checkpoint(): void;
   /** Closes the database. What is in write-ahead records is read again at the next open. */
   close(): void;
-}
-
-export interface SeriesExemplars {
-  readonly labels: Labels;
-  readonly exemplars: readonly SeriesExemplar[];
 }
 
 export interface StoreStats {

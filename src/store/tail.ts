@@ -8,7 +8,8 @@ import {
 } from '../model/histogram.ts';
 import { firstAfter, isStaleAt } from '../model/series.ts';
 import type { ChunkColumns } from './chunk.ts';
-import { capacityFor, longer } from './growth.ts';
+import { longer } from '../base/columns.ts';
+import { capacityFor } from './growth.ts';
 import { BASE_IS_HISTOGRAM, EXTRA, type Head } from './head.ts';
 import { sliceStarts, startsOf, UNKNOWN_START, type Starts } from './starts.ts';
 import { copyOf, growable, lastHistogramRow, setRow, type TailExtra } from './tail-extra.ts';

@@ -1,9 +1,9 @@
 import { LIMITS } from '../base/limits.ts';
 import { batchBuilder } from '../model/batch-builder.ts';
 import type { Stream } from '../model/stream.ts';
-import { isTooLong } from '../wire/otlp/attributes.ts';
+import { isTooLong, quoted } from '../wire/sender-text.ts';
 import type { KeyValue, Resource, Span } from '../wire/otlp/messages.ts';
-import { quoted, rejections, type PointRejectReason, type Rejections } from '../wire/otlp/rejections.ts';
+import { rejections, type PointRejectReason, type Rejections } from '../wire/otlp/rejections.ts';
 import { IDENTIFYING, resourceValues, streamOfValues } from '../wire/otlp/resource.ts';
 import type { TranslateOptions, Translation } from '../wire/otlp/translation.ts';
 import { addGroupRows, countSpan, startGroup, type SpanGroup, type SpanGroups } from './span-groups.ts';

@@ -2,6 +2,7 @@ import { ComityError } from '../base/errors.ts';
 import { formatFloat } from '../base/numbers.ts';
 import type { StepGrid } from '../model/grid.ts';
 import { histogramAt, isHistogramAt, type HistogramColumns } from '../model/histogram.ts';
+import type { SeriesExemplars } from '../model/batch.ts';
 import type { Labels } from '../model/labels.ts';
 import type { SeriesColumns } from '../model/series.ts';
 import { histogramJson } from './histogram-json.ts';
@@ -79,12 +80,6 @@ export function scalarJson(timeMs: number, value: number): string {
 
 export function stringJson(timeMs: number, value: string): string {
   return `"resultType":"string","result":[${timeJson(timeMs)},${JSON.stringify(value)}]`;
-}
-
-/** One series' exemplars, oldest first. */
-export interface SeriesExemplars {
-  readonly labels: Labels;
-  readonly exemplars: readonly { readonly timeMs: number; readonly value: number; readonly labels: Labels }[];
 }
 
 /** The `data` of a query for exemplars (https://prometheus.io/docs/prometheus/latest/querying/api/#querying-exemplars). */

@@ -67,8 +67,12 @@ export function readUint32(cursor: ProtoCursor, end: number): number {
 
 /** A number whose sign is its last bit. */
 export function readSint32(cursor: ProtoCursor, end: number): number {
-  const zigzag = readUint32(cursor, end);
-  return (zigzag >>> 1) ^ -(zigzag & 1);
+  return zigZag(readUint32(cursor, end));
+}
+
+/** The signed number that a ZigZag-encoded one stands for. */
+export function zigZag(value: number): number {
+  return (value >>> 1) ^ -(value & 1);
 }
 
 /** Exact up to 2^53, then the nearest float. */

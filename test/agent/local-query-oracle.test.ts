@@ -15,7 +15,7 @@ import { labelsOf, labelsRecord } from '../../src/model/labels.ts';
 import { isStaleAt, type SeriesColumns } from '../../src/model/series.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { nativeSeries, type NativeSample } from '../engine/native-series.ts';
-import type { SeriesExemplars } from '../../src/wire/prometheus-json.ts';
+import type { SeriesExemplars } from '../../src/model/batch.ts';
 import { STALE } from '../memory-source.ts';
 import { writeNatives } from '../oracle/native-write.ts';
 import { findOracle, type Oracle, startOracle } from '../oracle/oracle.ts';

@@ -2,7 +2,7 @@ import protobuf from 'protobufjs';
 import { histogramAt, isHistogramAt, type NativeHistogram } from '../../src/model/histogram.ts';
 import type { Labels } from '../../src/model/labels.ts';
 import type { SeriesColumns } from '../../src/model/series.ts';
-import type { SeriesExemplars } from '../../src/wire/prometheus-json.ts';
+import type { SeriesExemplars } from '../../src/model/batch.ts';
 import { postWrite } from './remote-write.ts';
 
 /** Field numbers of remote-write 1.0 (https://prometheus.io/docs/specs/prw), and wire types. */

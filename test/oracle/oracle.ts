@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UNTIL_STDIN_ENDS } from '../programs.ts';
 import { findProgram } from './program.ts';
 
 /** A running Prometheus that answers are compared with. */
@@ -36,24 +37,6 @@ const START_MS = 60_000;
 
 /** Samples of any age are kept, and may come in any order: tests write the past. Nothing is scraped. */
 const CONFIG = 'storage: { tsdb: { out_of_order_time_window: 50y } }\n';
-
-/**
- * Runs `"$@"` until it ends or until stdin does, then removes the folder $DIR. The pipe at stdin ends with the process
- * that holds it, even when that is killed, so that no Prometheus outlives its test. (So does the one at stderr, and the
- * shell's own words there must not end it before the folder is gone.)
- */
-const UNTIL_STDIN_ENDS = `
-exec 3<&0
-"$@" </dev/null 3<&- &
-program=$!
-trap '' PIPE
-{ cat <&3; kill -9 $program; } >/dev/null 2>&1 &
-guard=$!
-wait $program
-status=$?
-kill $guard 2>/dev/null
-rm -rf "$DIR"
-exit $status`;
 
 /** Starts an empty Prometheus on a free port of the loopback interface. `args` are added to its command line. */
 export async function startOracle(options: { readonly args?: readonly string[] } = {}): Promise<Oracle> {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UNTIL_STDIN_ENDS } from '../programs.ts';
 
 /** A program of others that ends with the process of the test at the latest. */
 export interface TiedProgram {
@@ -13,21 +14,6 @@ export interface TiedProgram {
 
 /** Far more than a start on a busy machine takes. */
 const READY_MS = 20_000;
-
-/**
- * Runs `"$@"` until it ends or stdin does, then removes the folder $DIR. The pipe at stdin ends with the process that holds
- * it, even when that is killed. (So does the one at stderr, and the shell's own words there must not end it too early.)
- */
-const UNTIL_STDIN_ENDS = `
-exec 3<&0
-"$@" </dev/null 3<&- &
-program=$!
-trap '' PIPE
-{ cat <&3; kill -9 $program; } >/dev/null 2>&1 &
-guard=$!
-wait $program
-kill $guard 2>/dev/null
-rm -rf "$DIR"`;
 
 /** Starts a program in a folder of its own and waits until `isReady`. `prepare` fills the folder and gives its arguments. */
 export async function startTied(

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { labelsRecord } from '../../src/model/labels.ts';
@@ -319,8 +320,4 @@ async function firstTime({ agent }: WholeAgent): Promise<number> {
   await until(async () => agent.store.stats().samples > 0);
   const rows = storedRows(agent.store, 0, Date.now() + 60_000);
   return Math.min(...[...rows.values()].map(({ timeMs }) => timeMs));
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

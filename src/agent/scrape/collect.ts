@@ -6,6 +6,7 @@ import type { BatchBuilder } from '../../model/batch-builder.ts';
 import type { NativeHistogram } from '../../model/histogram.ts';
 import { withDomainLabel, type Labels } from '../../model/labels.ts';
 import type { ExposedSeries, ExpositionSink } from '../../wire/scrape/exposition.ts';
+import { isTooLong } from '../../wire/sender-text.ts';
 import type { ScrapeJob } from './job.ts';
 import { sampleLabels } from './sample-labels.ts';
 import type { KnownKey, SeriesCache } from './series-cache.ts';
@@ -151,11 +152,7 @@ function admit(context: CollectContext, exposed: ExposedSeries, collected: Colle
 
 function pastLimit(labels: Labels): string | undefined {
   if (labels.length / 2 > LIMITS.labelsPerSeries) return 'too_many_labels';
-  for (const text of labels) {
-    // A character takes three bytes at most: most texts need no counting.
-    if (text.length * 3 > LIMITS.labelBytes && Buffer.byteLength(text) > LIMITS.labelBytes) return 'label_too_long';
-  }
-  return undefined;
+  return labels.some(isTooLong) ? 'label_too_long' : undefined;
 }
 
 function leaveOut(collected: Collected, reason: string): void {

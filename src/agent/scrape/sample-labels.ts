@@ -1,5 +1,5 @@
 import { ComityError } from '../../base/errors.ts';
-import { labelValue, METRIC_NAME, type Labels } from '../../model/labels.ts';
+import { labelNames, labelValue, METRIC_NAME, type Labels } from '../../model/labels.ts';
 import { labelEdits, relabel } from '../../model/relabel.ts';
 import type { ExposedSeries } from '../../wire/scrape/exposition.ts';
 import type { ScrapeJob } from './job.ts';
@@ -21,7 +21,7 @@ export function sampleLabels(
   job: LabelRules,
 ): Labels | undefined {
   const exposed = series.labels();
-  const honoured = job.honorLabels ? [...exposed.filter((_, i) => i % 2 === 0), ...series.emptyNames()] : [];
+  const honoured = job.honorLabels ? [...labelNames(exposed), ...series.emptyNames()] : [];
   const edits = labelEdits(exposed);
   const displaced: [name: string, value: string][] = [];
   for (let i = 0; i < target.length; i += 2) {

@@ -3,7 +3,8 @@ import { METRIC_NAME, type Labels } from '../../model/labels.ts';
 import { compareCodePoints, valueText } from './any-value.ts';
 import type { KeyValue } from './messages.ts';
 import { labelName } from './names.ts';
-import { quoted, type PointRejectReason } from './rejections.ts';
+import { isTooLong, quoted } from '../sender-text.ts';
+import type { PointRejectReason } from './rejections.ts';
 
 /** What a resource gives to each of its series. */
 export interface ResourceLabels {
@@ -86,12 +87,6 @@ export function namedLabels(labels: Labels, metric: string, name = '', value = '
   if (!named) out.push(METRIC_NAME, metric);
   if (!added) out.push(name, value);
   return out;
-}
-
-/** Whether a text passes the limit of labels; most are so short that their bytes need not be counted. */
-export function isTooLong(text: string): boolean {
-  if (text.length * 3 <= LIMITS.labelBytes) return false;
-  return text.length > LIMITS.labelBytes || Buffer.byteLength(text) > LIMITS.labelBytes;
 }
 
 function sortedByKey(attributes: readonly KeyValue[]): readonly KeyValue[] {

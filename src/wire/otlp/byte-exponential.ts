@@ -1,4 +1,5 @@
 import { LIMITS } from '../../base/limits.ts';
+import { zigZag } from '../proto-cursor.ts';
 import { contentEnd, contentStart, otherFieldEnd, smallVarint, UNUSUAL, varintEnd } from './fields.ts';
 import { addNativeRow, exponentialHistogram, type DenseBuckets, type ExponentialPoint } from './native-histogram.ts';
 import { commonFieldEnd, noFields, timeOf, type PointTags } from './point-fields.ts';
@@ -139,8 +140,4 @@ function varintAt(bytes: Uint8Array, at: number, end: number): number {
     } else high |= part << (i * 7 - 32);
   }
   return (high >>> 0) * 2 ** 32 + (low >>> 0);
-}
-
-function zigZag(value: number): number {
-  return (value >>> 1) ^ -(value & 1);
 }

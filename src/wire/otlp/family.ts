@@ -1,9 +1,9 @@
 import { LIMITS } from '../../base/limits.ts';
 import { ADD_ONCE, SET, type Metadata, type MetricType } from '../../model/batch.ts';
-import { isTooLong } from './attributes.ts';
+import { isTooLong, quoted } from '../sender-text.ts';
 import { TEMPORALITY_CUMULATIVE, TEMPORALITY_DELTA } from './messages.ts';
 import { metricName, unitName, type NameKind } from './names.ts';
-import { quoted, type PointRejectReason } from './rejections.ts';
+import type { PointRejectReason } from './rejections.ts';
 
 /** The kinds of an OTLP metric's points. */
 export type PointKind = 'gauge' | 'sum' | 'histogram' | 'exponential' | 'summary';

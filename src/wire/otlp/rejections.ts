@@ -51,8 +51,3 @@ export function rejections(): Rejections {
     },
   };
 }
-
-/** A sender's text, quoted and cut to a length fit for a message. */
-export function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
-}

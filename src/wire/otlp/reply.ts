@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs';
-import { ERRORS, type ComityError } from '../../base/errors.ts';
+import { RETRY_AFTER_SECONDS, ERRORS, type ComityError } from '../../base/errors.ts';
 import type { OtlpFormat } from './decode.ts';
 import { encodeMessage } from './schema.ts';
 
@@ -23,9 +23,6 @@ export const GRPC_CODES = {
 } as const;
 
 export type GrpcCode = keyof typeof GRPC_CODES;
-
-/** After this many seconds a sender may try again; SDKs and the Collector back off by themselves from there. */
-export const RETRY_AFTER_SECONDS = 5;
 
 const RESPONSES = {
   metrics: {

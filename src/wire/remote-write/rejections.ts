@@ -54,8 +54,3 @@ export function rejections(): Rejections {
     build: () => ({ points: pointCount, exemplars: exemplarCount, reasons }),
   };
 }
-
-/** A sender's text, quoted and cut to a length fit for a message. */
-export function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
-}

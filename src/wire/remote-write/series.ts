@@ -4,7 +4,8 @@ import { seriesHandle, type SeriesHandle } from '../../model/batch.ts';
 import type { HistogramLayout } from '../../model/histogram.ts';
 import { METRIC_NAME, labelValue, withDomainLabel, type Labels } from '../../model/labels.ts';
 import { streamOf, type Stream } from '../../model/stream.ts';
-import { quoted, type LeftOutReason } from './rejections.ts';
+import { isTooLong, quoted } from '../sender-text.ts';
+import type { LeftOutReason } from './rejections.ts';
 
 /** Where requests are received. */
 export interface SeriesOptions {
@@ -151,11 +152,6 @@ function withoutEmpty(labels: Labels): Labels {
 /** The length keeps the two parts apart. */
 function streamKey({ job, instance }: Stream): string {
   return `${job.length} ${job}${instance}`;
-}
-
-function isTooLong(text: string): boolean {
-  if (text.length * 3 <= LIMITS.labelBytes) return false;
-  return text.length > LIMITS.labelBytes || Buffer.byteLength(text) > LIMITS.labelBytes;
 }
 
 function shared<T>(map: Map<string, T>, key: string, limit: number, make: () => T): T {
