@@ -3,6 +3,8 @@ import { acceptForms, sendData, sendErrors } from '../api/envelope.ts';
 import { requestParams } from '../api/params.ts';
 import {
   buildInfoJson,
+  DEFAULT_LOOKBACK_MS,
+  DEFAULT_QUERY_TIMEOUT_MS,
   getAndPost,
   instantQuery,
   limitRows,
@@ -31,9 +33,6 @@ export interface LocalQueryDeps {
   onFault(error: ComityError): void;
 }
 
-const LOOKBACK_MS = 300_000;
-const QUERY_TIMEOUT_MS = 30_000;
-
 /**
  * Prometheus's HTTP API (https://prometheus.io/docs/prometheus/latest/querying/api/) over what one agent holds, for people
  * and dashboards inside the domain. It answers with raw samples and knows no policy, so it must have a listener of its own
@@ -41,8 +40,8 @@ const QUERY_TIMEOUT_MS = 30_000;
  */
 export function localQueryApi(app: FastifyInstance, deps: LocalQueryDeps): void {
   const limits = {
-    lookbackMs: deps.lookbackMs ?? LOOKBACK_MS,
-    queryTimeoutMs: deps.queryTimeoutMs ?? QUERY_TIMEOUT_MS,
+    lookbackMs: deps.lookbackMs ?? DEFAULT_LOOKBACK_MS,
+    queryTimeoutMs: deps.queryTimeoutMs ?? DEFAULT_QUERY_TIMEOUT_MS,
   };
   const answer =
     (kind: QueryKind) =>

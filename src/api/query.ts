@@ -22,6 +22,11 @@ export interface QueryKind {
   json(value: Value, grid: QueryGrid): string;
 }
 
+/** How far back an instant selector looks, as in Prometheus. */
+export const DEFAULT_LOOKBACK_MS = 300_000;
+
+export const DEFAULT_QUERY_TIMEOUT_MS = 30_000;
+
 export const instantQuery: QueryKind = {
   grid: (params, nowMs) => instantGrid(timeParam(params, 'time') ?? nowMs),
   check: () => undefined,

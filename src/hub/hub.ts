@@ -1,5 +1,6 @@
 import { pino, type Logger } from 'pino';
 import { acceptForms } from '../api/envelope.ts';
+import { DEFAULT_LOOKBACK_MS, DEFAULT_QUERY_TIMEOUT_MS } from '../api/query.ts';
 import { httpServer, listen } from '../base/http.ts';
 import { prometheusErrors } from './api/envelope.ts';
 import { federationApi } from './api/federation.ts';
@@ -39,8 +40,8 @@ export async function startHub(config: HubConfig, log: Logger = pino({ level: 's
   prometheusApi(app, {
     registry,
     domainLabel: config.domainLabel ?? 'domain',
-    lookbackMs: config.lookbackMs ?? 300_000,
-    queryTimeoutMs: config.queryTimeoutMs ?? 30_000,
+    lookbackMs: config.lookbackMs ?? DEFAULT_LOOKBACK_MS,
+    queryTimeoutMs: config.queryTimeoutMs ?? DEFAULT_QUERY_TIMEOUT_MS,
     onQuery: metrics.query,
   });
   federationApi(app, registry);
