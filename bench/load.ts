@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Pool } from 'undici';
+import { cpuSeconds, memoryOf } from './process-stats.ts';
+import { Refusal } from './refusal.ts';
 
 /** What a server spent on a load. */
 export interface Spent {
@@ -15,51 +16,51 @@ export interface Load {
   readonly bodies: readonly Buffer[];
 }
 
+/** Delivers requests to one address. */
+export interface Sender {
+  /** Sends the bodies, a few at once, and waits for all answers. Throws a `Refusal` at the first that is not 2xx. */
+  send(bodies: readonly Buffer[]): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** Requests under way at once, as many as a few sender shards have. They are sent in order. */
 const CONNECTIONS = 4;
 
-/** Ticks of a second in which Linux counts a process's time (sysconf(_SC_CLK_TCK)); 100 on every common platform. */
-const TICKS_PER_SECOND = 100;
-
-/** Delivers every body and says what the process spent meanwhile. Throws at the first answer that is not 2xx. */
-export async function spend(pid: number, load: Load): Promise<Spent> {
-  const { origin, pathname } = new URL(load.url);
+export function openSender(url: string, headers: Readonly<Record<string, string>>): Sender {
+  const { origin, pathname } = new URL(url);
   const pool = new Pool(origin, { connections: CONNECTIONS });
+  return {
+    async send(bodies) {
+      let next = 0;
+      const worker = async (): Promise<void> => {
+        for (let i = next++; i < bodies.length; i = next++) {
+          const { statusCode, body } = await pool.request({
+            method: 'POST',
+            path: pathname,
+            headers,
+            body: bodies[i]!,
+          });
+          const text = await body.text();
+          if (statusCode < 200 || statusCode > 299) throw new Refusal(url, statusCode, text);
+        }
+      };
+      await Promise.all(Array.from({ length: CONNECTIONS }, worker));
+    },
+    close: () => pool.close(),
+  };
+}
+
+/** Delivers every body and says what the process spent meanwhile. */
+export async function spend(pid: number, load: Load): Promise<Spent> {
+  const sender = openSender(load.url, load.headers);
   const cpuBefore = cpuSeconds(pid);
   const startedMs = performance.now();
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let i = next++; i < load.bodies.length; i = next++) {
-      const { statusCode, body } = await pool.request({
-        method: 'POST',
-        path: pathname,
-        headers: load.headers,
-        body: load.bodies[i]!,
-      });
-      const text = await body.text();
-      if (statusCode < 200 || statusCode > 299) {
-        throw new Error(`${load.url}: batch ${i} was answered ${statusCode}: ${text.slice(0, 400)}`);
-      }
-    }
-  };
   try {
-    await Promise.all(Array.from({ length: CONNECTIONS }, worker));
+    await sender.send(load.bodies);
     const wallSeconds = (performance.now() - startedMs) / 1_000;
-    return { cpuSeconds: cpuSeconds(pid) - cpuBefore, wallSeconds, residentBytes: residentBytes(pid) };
+    const { residentBytes } = memoryOf(pid);
+    return { cpuSeconds: cpuSeconds(pid) - cpuBefore, wallSeconds, residentBytes };
   } finally {
-    await pool.close();
+    await sender.close();
   }
-}
-
-/** User and system time of all threads of a process. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The program's name, in parentheses, may hold anything; the fields count from behind it.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-function residentBytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? NaN) * 1024;
 }

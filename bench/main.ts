@@ -2,61 +2,108 @@
  * `npm run bench`: every workload that this machine can run, beside the peers whose programs are at hand. Prints the table
  * and writes bench/results.json.
  */
-import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../test/command-line.ts';
+import { disk } from './disk.ts';
 import { otlpIngest, remoteWriteIngest } from './ingest.ts';
+import { latency } from './latency.ts';
+import { memory } from './memory.ts';
+import { longWindow, shortWindow } from './query.ts';
+import { writeReport, type ReportRow, type Run } from './report.ts';
+import type { Row } from './row.ts';
 import { table } from './table.ts';
-import { measure, type Result } from './workload.ts';
+import type { Settings } from './workload.ts';
 
-const { args, ...options } = readOptions();
-const wanted = (name: string): boolean => args.length === 0 || args.includes(name);
-const progress = (line: string): void => void process.stderr.write(`${line}\n`);
-
-const results: Result[] = [];
-if (wanted('W1'))
-  results.push(await measure(remoteWriteIngest(options.seed, options.scrapes), options.repeat, progress));
-if (wanted('W2')) {
-  for (const workload of otlpIngest(options.seed, options.scrapes)) {
-    results.push(await measure(workload, options.repeat, progress));
-  }
-}
-
-const { model } = cpus()[0]!;
-const report = {
-  date: new Date().toISOString(),
-  cpus: cpus().length,
-  model,
-  node: process.version,
-  ...options,
-  results,
+/** By the names that they are asked for by. */
+const WORKLOADS: Readonly<Record<string, (settings: Settings, options: Options) => Promise<Row[]>>> = {
+  W1: (settings, { scrapes }) => remoteWriteIngest(settings, scrapes),
+  W2: (settings, { scrapes }) => otlpIngest(settings, scrapes),
+  W3: shortWindow,
+  W4: longWindow,
+  W8: disk,
+  W9: (settings, { live }) => memory(settings, live),
+  latency,
 };
-writeFileSync(join(import.meta.dirname, 'results.json'), `${JSON.stringify(report, undefined, 2)}\n`);
-process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : table(results));
+
+const HELP = `
+Workloads:
+  W1       remote write as fast as it is taken
+  W2       OTLP metrics and spans, redacted
+  W3       sum by (service) (rate(x[5m])): the first query after a restart, and later ones
+  W4       the same over [1h], and over a day
+  W8       bytes on disk: counters, gauges, native and classic histograms each
+  W9       memory of 50,000 and 200,000 live series, and the start after kill -9
+  latency  remote write at a fixed rate, alone and beside heavy queries
+
+Peers: Prometheus 3.15 (COMITY_ORACLE, the PATH, or built with Go); the OpenTelemetry Collector with its redaction processor
+and nop exporter (COMITY_COLLECTOR, or otelcol-contrib or otelcol on the PATH); VictoriaMetrics (COMITY_VICTORIA, or
+victoria-metrics on the PATH). A peer whose program is missing is left out. CPU time and memory need Linux.
+
+"ours" says how many times better ours is than the peer in its line. Results of other workloads in the file stay.
+`;
+
+const { names, ...options } = readOptions();
+// Ends through here, so that what was started is ended as well.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
+const settings: Settings = { ...options, progress: (line) => void process.stderr.write(`${line}\n`) };
+const rows: ReportRow[] = [];
+for (const name of names) {
+  const measured = await WORKLOADS[name]!(settings, options);
+  rows.push(...measured.map((row) => ({ ...row, run: run(options) })));
+  // After each: a long run that is broken off keeps what it has.
+  writeReport(options.results, rows);
+}
+process.stdout.write(options.json ? `${JSON.stringify({ rows })}\n` : table(rows));
 
 interface Options {
-  readonly args: readonly string[];
   readonly seed: number;
   readonly scrapes: number;
   readonly repeat: number;
+  readonly scale: number;
+  readonly live: readonly number[];
+  readonly results: string;
   readonly json: boolean;
 }
 
-function readOptions(): Options {
+function run({ seed, scale, repeat }: Options): Run {
+  const { model } = cpus()[0]!;
+  return { date: new Date().toISOString(), cpus: cpus().length, model, node: process.version, seed, scale, repeat };
+}
+
+function readOptions(): Options & { readonly names: readonly string[] } {
+  const all = Object.keys(WORKLOADS);
   const command = new Command('npm run bench --')
     .description('Measures workloads beside their peers, in one run on one machine.')
-    .argument('[workload...]', 'W1 or W2; all when left out')
+    .argument('[workload...]', `any of ${all.join(', ')}; all when left out`)
     .option('--seed <number>', 'seed of the data', wholeNumber, 1)
-    .option('--scrapes <number>', 'samples of each series', wholeNumber, 60)
-    .option('--repeat <number>', 'runs of which the median counts', wholeNumber, 3)
+    .option('--scrapes <number>', 'samples of each series in W1 and W2', wholeNumber, 60)
+    .option('--repeat <number>', 'runs of which the median counts', positive, 3)
+    .option('--scale <part>', 'part of the series in all but W1 and W2: 0.1 for a quick look', part, 1)
+    .option('--live <number>', 'live series of W9, instead of its own; may be given again', counts, [])
+    .option('--results <file>', 'where results are kept', join(import.meta.dirname, 'results.json'))
     .option('--json', 'print the results as JSON', false)
-    .addHelpText(
-      'after',
-      '\nPeers: Prometheus 3.15 (COMITY_ORACLE, the PATH, or built with Go) and the OpenTelemetry Collector with its redaction\n' +
-        'processor and nop exporter (COMITY_COLLECTOR, or otelcol-contrib or otelcol on the PATH). CPU time needs Linux.',
-    );
+    .addHelpText('after', HELP);
   command.parse();
-  return { args: command.args, ...command.opts<Omit<Options, 'args'>>() };
+  const unknown = command.args.find((name) => !all.includes(name));
+  if (unknown !== undefined) command.error(`there is no workload ${unknown}; there are ${all.join(', ')}`);
+  return { names: command.args.length === 0 ? all : command.args, ...command.opts<Options>() };
+}
+
+function positive(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('not a whole number of at least 1');
+  return value;
+}
+
+function counts(text: string, before: readonly number[]): readonly number[] {
+  return [...before, positive(text)];
+}
+
+function part(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('not a number above 0 and at most 1');
+  return value;
 }

@@ -1,45 +1,72 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePorts, startProgram, waitUntilReady } from '../scripts/demo/processes.ts';
+import { Client } from 'undici';
+import { freePorts } from '../scripts/demo/processes.ts';
 import { findProgram } from '../test/oracle/program.ts';
+import { isExecutable, outputOf } from '../test/programs.ts';
 import { EMPTY_EXPORT, findCollector } from '../test/senders/collector.ts';
-
-/** A server under load, in a process of its own with fresh data. */
-export interface Peer {
-  readonly pid: number;
-  /** Root of its receivers, without a slash at the end. */
-  readonly url: string;
-  /** Ends it and removes its data. */
-  close(): Promise<void>;
-}
-
-/** Starts a peer, or undefined where its program is not at hand. */
-export type StartPeer = () => Promise<Peer | undefined>;
+import { startPeer, type Peer, type StartPeer } from './peer.ts';
 
 const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 
-/** Nothing may leave: ingest is what is measured. Redaction at ingest is on, as it always is. */
+/** Nothing may leave: ingest and local queries are what is measured. Redaction at ingest is on, as it always is. */
 const POLICY = 'version: 1\ndomain: bench\nlabels: {permit: []}\n';
 
+/** The agent's store within its `dataDir`. */
+const STORE = 'store';
+
+/** More than any workload sends; a metric of the data set has 60 % of the series. */
+const SERIES_LIMIT = 2_000_000;
+
 export async function startComity(): Promise<Peer> {
-  const [otlp, grpc, federation] = (await freePorts(3)) as [number, number, number];
-  return startPeer('comity', otlp, '/-/ready', async (dir) => {
-    await writeFile(join(dir, 'policy.yaml'), POLICY);
-    const listen = `{otlp: '127.0.0.1:${otlp}', otlp_grpc: '127.0.0.1:${grpc}', federation: '127.0.0.1:${federation}'}`;
-    const config = [
-      'domain: bench',
-      'jurisdiction: TEST',
-      `listen: ${listen}`,
-      'store: agent.sqlite',
-      'policy: policy.yaml',
-      `token: ${randomBytes(16).toString('hex')}`,
-    ];
-    await writeFile(join(dir, 'agent.yaml'), config.join('\n'));
-    return { args: [MAIN, 'agent', '--config', join(dir, 'agent.yaml')] };
+  const [otlp, grpc, query, federation] = (await freePorts(4)) as [number, number, number, number];
+  const url = `http://127.0.0.1:${otlp}`;
+  const queryUrl = `http://127.0.0.1:${query}`;
+  return startPeer({
+    name: 'comity',
+    url,
+    queryUrl,
+    readyUrls: [`${url}/-/ready`, `${queryUrl}/-/ready`],
+    async prepare(dir, dataDir) {
+      await writeFile(join(dir, 'policy.yaml'), POLICY);
+      const ports = { otlp, otlp_grpc: grpc, query, federation };
+      const listen = Object.entries(ports).map(([name, port]) => `${name}: '127.0.0.1:${port}'`);
+      const config = [
+        'domain: bench',
+        'jurisdiction: TEST',
+        `listen: {${listen.join(', ')}}`,
+        `store: '${join(dataDir, STORE)}'`,
+        'policy: policy.yaml',
+        `token: ${randomBytes(16).toString('hex')}`,
+        `limits: {series: ${SERIES_LIMIT}, series_per_metric: ${SERIES_LIMIT}}`,
+      ];
+      await writeFile(join(dir, 'agent.yaml'), config.join('\n'));
+      return { args: [MAIN, 'agent', '--config', join(dir, 'agent.yaml')] };
+    },
   });
+}
+
+/** Merging all chunks of a large store takes a while. */
+const SETTLE_MS = 15 * 60_000;
+
+/**
+ * Has an agent write out what is in memory and merge its chunks, where it listens for that; one that does not has nothing to
+ * merge, and writes the rest out at its clean stop.
+ */
+export async function settleAgent({ dataDir }: Peer): Promise<void> {
+  const socketPath = join(dataDir, STORE, 'admin.sock');
+  if (!existsSync(socketPath)) return;
+  const client = new Client('http://localhost', { socketPath, headersTimeout: SETTLE_MS, bodyTimeout: SETTLE_MS });
+  try {
+    const { statusCode, body } = await client.request({ method: 'POST', path: '/compact' });
+    const text = await body.text();
+    if (statusCode !== 200) throw new Error(`the agent did not compact: ${statusCode} ${text.slice(0, 400)}`);
+  } finally {
+    await client.close();
+  }
 }
 
 /** Prometheus 3.15 as a receiver of remote write; it scrapes nothing. Its record is not synced per request, as ours. */
@@ -47,17 +74,59 @@ export async function startPrometheus(): Promise<Peer | undefined> {
   const program = await findProgram();
   if (program === undefined) return undefined;
   const [port] = (await freePorts(1)) as [number];
-  return startPeer('prometheus', port, '/-/ready', async (dir) => {
-    await writeFile(join(dir, 'prometheus.yml'), '{}\n');
-    const args = [
-      `--config.file=${join(dir, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${join(dir, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      '--web.enable-remote-write-receiver',
-      '--log.level=warn',
-    ];
-    return { program, args };
+  const url = `http://127.0.0.1:${port}`;
+  return startPeer({
+    name: 'prometheus',
+    url,
+    readyUrls: [`${url}/-/ready`],
+    async prepare(dir, dataDir) {
+      await writeFile(join(dir, 'prometheus.yml'), '{}\n');
+      const args = [
+        `--config.file=${join(dir, 'prometheus.yml')}`,
+        `--storage.tsdb.path=${dataDir}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+        '--web.enable-remote-write-receiver',
+        // For snapshots.
+        '--web.enable-admin-api',
+        '--log.level=warn',
+      ];
+      return { program, args };
+    },
   });
+}
+
+/**
+ * VictoriaMetrics, one process: `COMITY_VICTORIA`, else `victoria-metrics` on the PATH. It keeps no results, so that each
+ * query is answered from its data, as the others answer it.
+ */
+export async function startVictoria(): Promise<Peer | undefined> {
+  const program = await findVictoria();
+  if (program === undefined) return undefined;
+  const [port] = (await freePorts(1)) as [number];
+  const url = `http://127.0.0.1:${port}`;
+  return startPeer({
+    name: 'victoria-metrics',
+    url,
+    readyUrls: [`${url}/health`],
+    async prepare(_dir, dataDir) {
+      const args = [
+        `-storageDataPath=${dataDir}`,
+        `-httpListenAddr=127.0.0.1:${port}`,
+        '-search.disableCache',
+        '-loggerLevel=WARN',
+      ];
+      return { program, args };
+    },
+  });
+}
+
+async function findVictoria(): Promise<string | undefined> {
+  const named = process.env['COMITY_VICTORIA'] ?? '';
+  if (named !== '') {
+    if (await isExecutable(named)) return named;
+    throw new Error(`COMITY_VICTORIA names ${named}, which is no program that can be run`);
+  }
+  return (await outputOf('victoria-metrics', '-version')) === undefined ? undefined : 'victoria-metrics';
 }
 
 /**
@@ -69,55 +138,38 @@ export function collector(allowedKeys: readonly string[]): StartPeer {
     const program = await findCollector();
     if (program === undefined) return undefined;
     const [port] = (await freePorts(1)) as [number];
-    return startPeer('collector', port, '/v1/metrics', async (dir) => {
-      const config = {
-        receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
-        processors: {
-          redaction: {
-            allow_all_keys: false,
-            allowed_keys: allowedKeys,
-            blocked_values: BLOCKED_VALUES,
-            summary: 'silent',
+    const url = `http://127.0.0.1:${port}`;
+    return startPeer({
+      name: 'collector',
+      url,
+      readyUrls: [`${url}/v1/metrics`],
+      readyInit: EMPTY_EXPORT,
+      async prepare(dir) {
+        const config = {
+          receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
+          processors: {
+            redaction: {
+              allow_all_keys: false,
+              allowed_keys: allowedKeys,
+              blocked_values: BLOCKED_VALUES,
+              summary: 'silent',
+            },
           },
-        },
-        exporters: { nop: {} },
-        service: {
-          telemetry: { metrics: { level: 'none' }, logs: { level: 'error' } },
-          pipelines: {
-            metrics: { receivers: ['otlp'], processors: ['redaction'], exporters: ['nop'] },
-            traces: { receivers: ['otlp'], processors: ['redaction'], exporters: ['nop'] },
+          exporters: { nop: {} },
+          service: {
+            telemetry: { metrics: { level: 'none' }, logs: { level: 'error' } },
+            pipelines: {
+              metrics: { receivers: ['otlp'], processors: ['redaction'], exporters: ['nop'] },
+              traces: { receivers: ['otlp'], processors: ['redaction'], exporters: ['nop'] },
+            },
           },
-        },
-      };
-      await writeFile(join(dir, 'collector.yaml'), JSON.stringify(config));
-      return { program, args: [`--config=file:${join(dir, 'collector.yaml')}`], ready: EMPTY_EXPORT };
+        };
+        await writeFile(join(dir, 'collector.yaml'), JSON.stringify(config));
+        return { program, args: [`--config=file:${join(dir, 'collector.yaml')}`] };
+      },
     });
   };
 }
 
 /** What redaction looks for in values that stay: card numbers and e-mail addresses. */
 const BLOCKED_VALUES = ['4[0-9]{12}(?:[0-9]{3})?', '(5[1-5][0-9]{14})', '[a-zA-Z0-9._%+-]+@[a-zA-Z0-9.-]+'];
-
-async function startPeer(
-  name: string,
-  port: number,
-  readyPath: string,
-  prepare: (dir: string) => Promise<{ program?: string; args: readonly string[]; ready?: RequestInit }>,
-): Promise<Peer> {
-  const dir = await mkdtemp(join(tmpdir(), 'comity-bench-'));
-  const logPath = join(dir, 'log');
-  const { ready, ...command } = await prepare(dir);
-  const program = startProgram({ name, logPath, ...command });
-  const url = `http://127.0.0.1:${port}`;
-  const close = async (): Promise<void> => {
-    await program.stop();
-    await rm(dir, { recursive: true, force: true });
-  };
-  try {
-    await waitUntilReady(program, url + readyPath, logPath, ready);
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { pid: program.pid, url, close };
-}

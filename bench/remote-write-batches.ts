@@ -1,32 +1,58 @@
 import protobuf from 'protobufjs';
 import { compress } from 'snappyjs';
-import { FIRST_BUCKET, SCHEMA, type BenchSeries, type Dataset } from './dataset.ts';
+import { byteWriter, varintBytes, type ByteWriter } from './byte-writer.ts';
+import { CLASSIC_BOUNDS, FIRST_BUCKET, SCHEMA, timeSeriesOf, type BenchSeries, type Dataset } from './dataset.ts';
 
-/** Bodies of remote-write 1.0, of `samplesPerBatch` samples each, in the order in which a sender would send them. */
-export function remoteWriteBatches(data: Dataset, scrapes: number, samplesPerBatch: number): RemoteWriteBatches {
-  const labels = data.series.map(encodeLabels);
-  const bodies: Buffer[] = [];
-  let samples = 0;
-  for (let scrape = 0; scrape < scrapes; scrape++) {
-    data.scrape();
-    for (let start = 0; start < data.series.length; start += samplesPerBatch) {
-      const writer = new protobuf.Writer();
-      const end = Math.min(start + samplesPerBatch, data.series.length);
-      for (let i = start; i < end; i++) {
-        const series = data.series[i]!;
-        if (!series.present) continue;
-        encodeSeries(writer, labels[i]!, series);
-        samples++;
-      }
-      bodies.push(Buffer.from(compress(writer.finish())));
-    }
-  }
-  return { bodies, samples };
-}
-
-export interface RemoteWriteBatches {
+/** One scrape of all series as bodies of remote-write 1.0. */
+export interface ScrapeBatches {
   readonly bodies: readonly Buffer[];
   readonly samples: number;
+}
+
+export const REMOTE_WRITE_PATH = '/api/v1/write';
+
+export const REMOTE_WRITE_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'application/x-protobuf',
+  'content-encoding': 'snappy',
+  'x-prometheus-remote-write-version': '0.1.0',
+};
+
+/** As senders batch by default. */
+const SAMPLES_PER_BATCH = 2_000;
+
+/**
+ * The next scrapes of the data, some 2,000 samples to a body. Only one scrape is held at a time. The same series are at the
+ * same place of each scrape, so a sender that keeps to lanes by place keeps each series in order.
+ */
+export function* remoteWriteScrapes(data: Dataset, scrapes: number): Generator<ScrapeBatches> {
+  const labels = packLabels(data);
+  const request = byteWriter();
+  for (let scrape = 0; scrape < scrapes; scrape++) {
+    data.scrape();
+    const bodies: Buffer[] = [];
+    let samples = 0;
+    let next = 0;
+    let inBatch = 0;
+    const finish = (): void => {
+      // What the compression answers is part of a buffer for the worst case.
+      bodies.push(Buffer.from(compress(request.taken())));
+      request.clear();
+      inBatch = 0;
+    };
+    for (const series of data.series) {
+      const first = next;
+      next += timeSeriesOf(series.kind);
+      // One that is missing takes its place all the same.
+      inBatch += next - first;
+      if (series.present) {
+        samples += next - first;
+        encodeSeries(request, labels, first, series);
+      }
+      if (inBatch >= SAMPLES_PER_BATCH) finish();
+    }
+    if (inBatch > 0) finish();
+    yield { bodies, samples };
+  }
 }
 
 /** Field numbers and wire types of remote-write 1.0 as protobuf tags (https://prometheus.io/docs/specs/prw). */
@@ -54,7 +80,38 @@ const TAG = {
 /** The zero bucket that Prometheus's own clients begin with: 2^-128. */
 const ZERO_THRESHOLD = 2 ** -128;
 
-function encodeLabels({ labels }: BenchSeries): Uint8Array {
+/** Encoded labels of time series one behind the other: a million of them are too many for objects. */
+interface PackedLabels {
+  readonly bytes: Uint8Array;
+  /** Where each begins, and the end. */
+  readonly starts: Float64Array;
+}
+
+/** They are the same in every scrape: their bytes are made once. */
+function packLabels({ series }: Dataset): PackedLabels {
+  const all = byteWriter();
+  const starts = [0];
+  for (const one of series) {
+    for (const labels of labelSets(one)) {
+      all.bytes(encodeLabels(labels));
+      starts.push(all.taken().length);
+    }
+  }
+  return { bytes: all.taken(), starts: Float64Array.from(starts) };
+}
+
+/** The labels of each time series that one is sent as. */
+function labelSets({ kind, labels }: BenchSeries): Readonly<Record<string, string>>[] {
+  if (kind !== 'classic') return [labels];
+  const name = labels['__name__'];
+  return [
+    ...[...CLASSIC_BOUNDS.map(String), '+Inf'].map((le) => ({ ...labels, __name__: `${name}_bucket`, le })),
+    { ...labels, __name__: `${name}_sum` },
+    { ...labels, __name__: `${name}_count` },
+  ];
+}
+
+function encodeLabels(labels: Readonly<Record<string, string>>): Uint8Array {
   const writer = new protobuf.Writer();
   for (const name of Object.keys(labels).sort()) {
     writer.uint32(TAG.label).fork();
@@ -65,21 +122,41 @@ function encodeLabels({ labels }: BenchSeries): Uint8Array {
   return writer.finish();
 }
 
-function encodeSeries(writer: protobuf.Writer, labels: Uint8Array, series: BenchSeries): void {
-  const body = new protobuf.Writer();
+/** `first`: where its labels begin. */
+function encodeSeries(request: ByteWriter, { bytes, starts }: PackedLabels, first: number, series: BenchSeries): void {
+  const open = (i: number, sampleBytes: number): void => {
+    const labels = bytes.subarray(starts[first + i], starts[first + i + 1]);
+    request.byte(TAG.timeseries);
+    request.varint(labels.length + sampleBytes);
+    request.bytes(labels);
+  };
   if (series.kind === 'histogram') {
-    encodeHistogram(body, series);
-  } else {
-    body.uint32(TAG.sample).fork();
-    body.uint32(TAG.value).double(series.value);
-    body.uint32(TAG.sampleTime).int64(series.timeMs);
-    body.ldelim();
+    const histogram = encodeHistogram(series);
+    open(0, histogram.length);
+    request.bytes(histogram);
+    return;
   }
-  // The labels are the same in every scrape: their bytes are made once.
-  writer.uint32(TAG.timeseries).bytes(Buffer.concat([labels, body.finish()]));
+  const values = series.kind === 'classic' ? classicValues(series) : [series.value];
+  const sampleBytes = 1 + 8 + 1 + varintBytes(series.timeMs);
+  for (const [i, value] of values.entries()) {
+    open(i, 2 + sampleBytes);
+    request.byte(TAG.sample);
+    request.varint(sampleBytes);
+    request.byte(TAG.value);
+    request.double(value);
+    request.byte(TAG.sampleTime);
+    request.varint(series.timeMs);
+  }
 }
 
-function encodeHistogram(writer: protobuf.Writer, series: BenchSeries): void {
+/** In the order of `labelSets`: cumulative counts, sum, count. */
+function classicValues({ buckets, sum, count }: BenchSeries): number[] {
+  let below = 0;
+  return [...buckets.map((inBucket) => (below += inBucket)), sum, count];
+}
+
+function encodeHistogram(series: BenchSeries): Uint8Array {
+  const writer = new protobuf.Writer();
   writer.uint32(TAG.histogram).fork();
   writer.uint32(TAG.countInt).uint64(series.count);
   writer.uint32(TAG.sum).double(series.sum);
@@ -98,4 +175,5 @@ function encodeHistogram(writer: protobuf.Writer, series: BenchSeries): void {
   writer.ldelim();
   writer.uint32(TAG.histogramTime).int64(series.timeMs);
   writer.ldelim();
+  return writer.finish();
 }

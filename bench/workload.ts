@@ -1,41 +1,34 @@
-import type { Peer, StartPeer } from './peers.ts';
 import { spend, type Load, type Spent } from './load.ts';
+import type { Peer, StartPeer } from './peer.ts';
+import { judge, leftOut, type Measured, type Row } from './row.ts';
+import { median } from './statistics.ts';
 
-/** What one peer did with one load. */
-export interface Measured {
-  readonly peer: string;
-  /** Items a second of CPU time, the median of the repetitions; undefined where the program is not at hand. */
-  readonly perCpuSecond: number | undefined;
-  readonly perWallSecond: number | undefined;
-  readonly residentBytes: number | undefined;
-}
-
-/** One row of the table: the same load on every peer, ours first. */
-export interface Result {
+/** A load that is delivered as fast as each server takes it. */
+export interface Workload {
   readonly workload: string;
   readonly what: string;
   readonly items: number;
   /** How many times ours must be above the peer, per CPU second. */
   readonly target: number;
-  readonly measured: readonly Measured[];
-  /** Ours over the peer's, per CPU second; undefined without a peer. */
-  readonly ratio: number | undefined;
+  /** Ours first. */
+  readonly peers: readonly { readonly name: string; start: StartPeer; load(peer: Peer): Load }[];
 }
 
-export interface Workload {
-  readonly workload: string;
-  readonly what: string;
-  readonly items: number;
-  readonly target: number;
-  readonly peers: readonly { readonly name: string; start: StartPeer; load(peer: Peer): Load }[];
+/** How workloads run. */
+export interface Settings {
+  readonly seed: number;
+  /** Runs of which the median counts. */
+  readonly repeat: number;
+  /** Part of the full number of series. */
+  readonly scale: number;
+  progress(line: string): void;
 }
 
 /** Runs a load on each peer in turn, `repeat` times over with fresh data each time, and takes the medians. */
 export async function measure(
-  { peers, ...row }: Workload,
-  repeat: number,
-  onProgress: (line: string) => void,
-): Promise<Result> {
+  { workload, what, items, target, peers }: Workload,
+  { repeat, progress }: Settings,
+): Promise<Row> {
   const spent = peers.map((): Spent[] => []);
   for (let round = 0; round < repeat; round++) {
     // In turns, so that a slow minute of the machine meets all of them.
@@ -46,8 +39,8 @@ export async function measure(
         const one = await spend(peer.pid, load(peer));
         spent[i]!.push(one);
         const { cpuSeconds, wallSeconds } = one;
-        onProgress(
-          `${row.workload} ${name}, run ${round + 1} of ${repeat}: ${cpuSeconds.toFixed(2)} s CPU, ${wallSeconds.toFixed(2)} s`,
+        progress(
+          `${workload} ${name}, run ${round + 1} of ${repeat}: ${cpuSeconds.toFixed(2)} s CPU, ${wallSeconds.toFixed(2)} s`,
         );
       } finally {
         await peer.close();
@@ -56,22 +49,13 @@ export async function measure(
   }
   const measured = peers.map(({ name }, i): Measured => {
     const all = spent[i]!;
-    return {
-      peer: name,
-      perCpuSecond: median(all.map(({ cpuSeconds }) => row.items / cpuSeconds)),
-      perWallSecond: median(all.map(({ wallSeconds }) => row.items / wallSeconds)),
-      residentBytes: median(all.map(({ residentBytes }) => residentBytes)),
+    if (all.length === 0) return leftOut(name);
+    const figures = {
+      perCpuSecond: median(all.map(({ cpuSeconds }) => items / cpuSeconds))!,
+      perSecond: median(all.map(({ wallSeconds }) => items / wallSeconds))!,
+      residentBytes: median(all.map(({ residentBytes }) => residentBytes))!,
     };
+    return { peer: name, figures };
   });
-  const [ours, theirs] = measured;
-  const ratio =
-    ours?.perCpuSecond === undefined || theirs?.perCpuSecond === undefined
-      ? undefined
-      : ours.perCpuSecond / theirs.perCpuSecond;
-  return { ...row, measured, ratio };
-}
-
-function median(values: readonly number[]): number | undefined {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  return judge(workload, what, { kind: 'ratio', figure: 'perCpuSecond', better: 'more', atLeast: target }, measured);
 }

@@ -43,7 +43,7 @@ export function memorySource(all: readonly SeriesColumns[]): Source {
           times: times.subarray(...range),
           values: values.subarray(...range),
           histograms: histograms && sliceHistograms(histograms, ...range),
-          startTimes: startTimes?.subarray(...range),
+          startTimes: typeof startTimes === 'number' ? startTimes : startTimes?.subarray(...range),
         };
       }
     },

@@ -1,16 +1,19 @@
 import { pino, type Logger } from 'pino';
 import { ComityError } from '../base/errors.ts';
+import { readText } from '../base/config.ts';
 import { httpServer, listen } from '../base/http.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Border } from '../border/release.ts';
-import { openStreamsDb } from '../coverage/streams-db.ts';
-import { trackStreams } from '../coverage/streams.ts';
+import type { Settlement } from '../coverage/settlement.ts';
 import { admission } from '../policy/admit.ts';
-import { readPolicy } from '../policy/document.ts';
+import { parsePolicy } from '../policy/document.ts';
 import { openDomainKeys } from '../policy/domain-key.ts';
-import { openStore, type Store } from '../store/store.ts';
+import { defaultShards, openShards, type Shards, type ShardsOptions } from '../shard/open-shards.ts';
+import { openQueries } from '../shard/queries.ts';
+import { adminEndpoint, adminSocket } from './admin.ts';
 import { federationEndpoint } from './answer.ts';
 import type { AgentConfig, GrpcListen } from './config.ts';
+import { openCoverage } from './coverage.ts';
 import { ingest } from './ingest.ts';
 import { localQueryApi } from './local-query.ts';
 import { agentMetrics } from './metrics.ts';
@@ -20,7 +23,6 @@ import { otlpHttpReceiver } from './otlp-http.ts';
 import type { ReceiverDeps } from './receiver.ts';
 import { remoteWriteReceiver } from './remote-write-receiver.ts';
 import { bodyBudget, type BodyBudget } from './request-body.ts';
-import { streamSaver } from './save-streams.ts';
 import { startScraper } from './scrape/scraper.ts';
 import { targetsApi } from './targets-api.ts';
 
@@ -34,12 +36,11 @@ export interface Agent {
   readonly queryUrl: string | undefined;
   /** Where hubs ask. */
   readonly federationUrl: string;
-  readonly store: Store;
+  readonly shards: Shards;
+  /** Resolves when the agent can serve no longer by itself: a thread of its store has ended. It is to be closed then. */
+  readonly failed: Promise<ComityError>;
   close(): Promise<void>;
 }
-
-/** What is known of the streams is written down this often, and at once when a new one appears. */
-const SAVE_STREAMS_MS = 5_000;
 
 /** Bytes of a raw sample: a time and a value. */
 const SAMPLE_BYTES = 16;
@@ -47,7 +48,8 @@ const SAMPLE_BYTES = 16;
 /** Starts the agent of one domain: store, streams, receivers, scraper, local queries, the listener for hubs. */
 export async function startAgent(config: AgentConfig, log: Logger = pino({ level: 'silent' })): Promise<Agent> {
   const { domain, jurisdiction, domainLabel = 'domain' } = config;
-  const policy = readPolicy(config.policy, domain, domainLabel);
+  const policyText = readText(config.policy);
+  const policy = parsePolicy(policyText, config.policy, domain, domainLabel);
   const stops: (() => void | Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of stops.splice(0).reverse()) {
@@ -61,40 +63,42 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
 
   try {
     const keys = openDomainKeys(config.domainKey ?? besideStore(config.store, 'key'));
-    const store = openStore({
-      path: config.store,
-      durability: config.durability ?? 'process',
-      onProblem: (problem) => log.error(problem, 'store problem'),
-      onProgress: (progress) => log.info(progress, 'opening the store'),
-      ...storeLimits(config),
+    const shards = await openShards({
+      store: { path: config.store, durability: config.durability ?? 'process', ...storeOptions(config) },
+      shards: config.shards ?? defaultShards(),
+      reading: { policy: { text: policyText, domain, domainLabel } },
+      onProblem: (problem, shard) => log.error({ shard, ...problem }, 'store problem'),
+      onProgress: (progress, shard) => log.info({ shard, ...progress }, 'opening the store'),
+      onWarning: (message) => log.warn(message),
     });
-    stops.push(() => store.close());
-    if (keys.created && store.stats().series > 0) {
+    stops.push(() => shards.close());
+    const queries = openQueries(shards.shards);
+    stops.push(() => queries.close());
+    void shards.failed.then((error) => log.fatal({ err: error }, 'the agent cannot go on'));
+    if (keys.created && shards.stats().series > 0) {
       log.warn({ domain }, 'a new domain key was made for a store that has data: pseudonyms in it no longer match');
     }
 
-    const streamsDb = openStreamsDb(besideStore(config.store, 'coverage.sqlite'));
-    stops.push(() => streamsDb.close());
-    const streams = trackStreams(streamsDb.load(), Date.now(), LIMITS.streams);
-    const saver = streamSaver(streams, streamsDb, Date.now, (error) =>
-      log.error({ err: error }, 'streams could not be written down, the next try is later'),
-    );
-    const saving = setInterval(saver.save, SAVE_STREAMS_MS);
-    stops.push(() => {
-      clearInterval(saving);
-      saver.save();
-    });
+    const coveragePath = besideStore(config.store, 'coverage.sqlite');
+    const coverage = openCoverage(coveragePath, config.durability ?? 'process', log);
+    stops.push(() => coverage.close());
+
+    const admin = await listenAdmin(shards, coverage.settlement, config.store, log);
+    if (admin !== undefined) stops.push(() => admin.close());
 
     const admit = admission({ keys, domainLabel });
     const budget = bodyBudget(LIMITS.bodyBytesAtOnce);
-    const intake = ingest(store, {
+    const intake = ingest(shards, {
       memoryBytes: config.limits?.memoryBytes,
+      settlement: coverage.settlement,
       onFailure: failureLog(log),
     });
     stops.push(() => intake.close());
     const metrics = agentMetrics({
-      store: () => store.stats(),
-      streams: () => streams.counts(Date.now()),
+      store: () => shards.stats(),
+      shards: () => shards.shards.length,
+      memoryBytes: () => intake.memoryBytes(),
+      coverage,
       admitted: () => admit.counts(),
       memoryRefusals: () => intake.memoryRefusals,
       bodyBytes: () => budget.heldBytes,
@@ -102,9 +106,7 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     const receiver: ReceiverDeps = {
       append: (batch) => intake.append(batch),
       admission: admit,
-      onStreams(signal, seen, nowMs) {
-        if (streams.seen(signal, seen, nowMs)) saver.saveNew();
-      },
+      onStreams: coverage.onStreams,
       domain,
       domainLabel,
       now: Date.now,
@@ -131,16 +133,16 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
 
     const border: Border = {
       policy,
-      source: store,
+      data: queries,
       status() {
-        const { expected, observed, settledUntilMs } = streams.counts(Date.now());
+        const { expected, observed, settledUntilMs } = coverage.tell();
         return {
           domain,
           policyDigest: policy.digest,
           expectedStreams: expected,
           observedStreams: observed,
           settledUntilMs,
-          rawBytesHeld: store.stats().samples * SAMPLE_BYTES,
+          rawBytesHeld: shards.stats().samples * SAMPLE_BYTES,
           releasedBytes: metrics.releasedBytes(),
         };
       },
@@ -161,25 +163,47 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     if (config.listen.query !== undefined) {
       const query = httpServer(log);
       stops.push(() => query.close());
-      localQueryApi(query, { source: store, onFault: (error) => log.error({ err: error }, 'query fault') });
+      localQueryApi(query, { queries, onFault: (error) => log.error({ err: error }, 'query fault') });
       targetsApi(query, scraper.targets);
       queryUrl = await listen(query, config.listen.query);
     }
     const federationUrl = await listen(federation, config.listen.federation);
     const urls = { otlpUrl, grpcUrl: grpc?.url, queryUrl, federationUrl };
     log.info({ domain, jurisdiction, ...urls, policyDigest: policy.digest }, 'agent ready');
-    return { ...urls, store, close: stop };
+    return { ...urls, shards, failed: shards.failed, close: stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function storeLimits({ limits }: AgentConfig): { seriesLimit?: number; metricSeriesLimit?: number } {
-  return {
-    ...(limits?.series === undefined ? {} : { seriesLimit: limits.series }),
-    ...(limits?.seriesPerMetric === undefined ? {} : { metricSeriesLimit: limits.seriesPerMetric }),
+function storeOptions(config: AgentConfig): Partial<ShardsOptions['store']> {
+  const { limits, retentionMs, retentionBytes, outOfOrderMs } = config;
+  const options = {
+    seriesLimit: limits?.series,
+    metricSeriesLimit: limits?.seriesPerMetric,
+    retentionMs,
+    retentionBytes,
+    outOfOrderMs,
   };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** The administration's socket. An agent takes telemetry without it as well, where the file system has no room for one. */
+async function listenAdmin(
+  shards: Shards,
+  settlement: Settlement,
+  store: string,
+  log: Logger,
+): Promise<{ close(): Promise<void> } | undefined> {
+  if (store === ':memory:') return undefined;
+  const path = adminSocket(store);
+  try {
+    return await adminEndpoint(shards, settlement, path, log);
+  } catch (error) {
+    log.warn({ err: error }, `administration is off: no socket can be made at ${path}`);
+    return undefined;
+  }
 }
 
 /** The listener for OTLP over gRPC. One that nobody configured may find its port taken: then the agent goes on without. */

@@ -7,6 +7,7 @@ import { LIMITS } from '../base/limits.ts';
 import { releaseError, releaseLabels, releaseQuery, releaseStatus, type Border } from '../border/release.ts';
 import { openReleased, type Released, type ReleaseKind } from '../border/released.ts';
 import { decodeLabelsRequest, decodeQueryRequest } from '../plan/frames.ts';
+import { whileConnected } from './while-connected.ts';
 
 export interface FederationDeps {
   readonly border: Border;
@@ -26,7 +27,7 @@ const compress = promisify(zstdCompress);
 
 /**
  * The federation endpoint, the only way out of a domain: POST /federation/v1/query, /labels and /status with messages of
- * proto/federation.proto. Whatever a handler returns must be a `Released` that the border made; anything else, errors
+ * proto/federation.proto. A hub that hangs up stops its query. Whatever a handler returns must be a `Released` that the border made; anything else, errors
  * included, is replaced by a 500 with no content.
  */
 export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): void {
@@ -75,11 +76,11 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
     throw new ComityError('not_found', 'no such path');
   });
 
-  app.post('/federation/v1/query', async (request): Promise<Released> =>
-    releaseQuery(decodeQueryRequest(bodyOf(request)), border),
+  app.post('/federation/v1/query', async (request, reply): Promise<Released> =>
+    releaseQuery(decodeQueryRequest(bodyOf(request)), border, whileConnected(reply)),
   );
-  app.post('/federation/v1/labels', async (request): Promise<Released> =>
-    releaseLabels(decodeLabelsRequest(bodyOf(request)), border),
+  app.post('/federation/v1/labels', async (request, reply): Promise<Released> =>
+    releaseLabels(decodeLabelsRequest(bodyOf(request)), border, whileConnected(reply)),
   );
   app.post('/federation/v1/status', async (): Promise<Released> => releaseStatus(border));
 }

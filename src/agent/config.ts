@@ -1,5 +1,8 @@
 import Type, { type Static } from 'typebox';
+import { ComityError } from '../base/errors.ts';
 import { readConfigFile, readSecret, resolveBeside } from '../base/config.ts';
+import { parseDuration } from '../promql/duration.ts';
+import { SHARDS_MAX } from '../shard/open-shards.ts';
 import { GLOBAL, resolveScrapeConfigs, SCRAPE_CONFIGS } from './scrape/config.ts';
 import type { ScrapeJob } from './scrape/job.ts';
 
@@ -23,7 +26,7 @@ const AGENT_CONFIG = Type.Object(
       },
       { ...CLOSED, default: {} },
     ),
-    /** Path of the store's file; beside the configuration file when relative. */
+    /** Path of the store's folder; beside the configuration file when relative. */
     store: Type.String({ minLength: 1 }),
     /** Path of the domain's root key, made when missing; beside the store when left out. */
     domain_key: Type.Optional(Type.String({ minLength: 1 })),
@@ -31,6 +34,11 @@ const AGENT_CONFIG = Type.Object(
     token: Type.Optional(Type.String()),
     token_file: Type.Optional(Type.String()),
     domain_label: Type.String({ default: 'domain' }),
+    /** Threads that keep and query samples, each with a part of the store; 0 for none beside the main one. */
+    shards: Type.Optional(Type.Integer({ minimum: 0, maximum: SHARDS_MAX })),
+    retention: Type.Optional(Type.Object({ time: Type.Optional(Type.String()), size_bytes: COUNT }, CLOSED)),
+    /** How far behind the latest sample of all series others may come out of order. */
+    out_of_order_window: Type.Optional(Type.String()),
     durability: Type.Union([Type.Literal('process'), Type.Literal('fsync')], { default: 'process' }),
     limits: Type.Optional(Type.Object({ series: COUNT, series_per_metric: COUNT, memory_bytes: COUNT }, CLOSED)),
     otlp: Type.Optional(
@@ -67,6 +75,14 @@ export interface AgentConfig {
   /** Default `domain`. */
   readonly domainLabel?: string;
   readonly durability?: 'process' | 'fsync';
+  /** For how long samples are kept; for ever when left out. */
+  readonly retentionMs?: number | undefined;
+  /** Bytes on disk past which the oldest go; no limit when left out. */
+  readonly retentionBytes?: number | undefined;
+  /** How far out of order samples may come; the store's default when left out. */
+  readonly outOfOrderMs?: number | undefined;
+  /** Threads with a store each, 0 for none; one for each core but one when left out. */
+  readonly shards?: number | undefined;
   readonly limits?: {
     readonly series?: number | undefined;
     readonly seriesPerMetric?: number | undefined;
@@ -86,6 +102,9 @@ export interface GrpcListen {
 /** OTLP over gRPC has this port by convention. */
 const GRPC_DEFAULT: GrpcListen = { address: '127.0.0.1:4317', isDefault: true };
 
+/** How long samples are kept when nothing else is said, as in Prometheus. */
+const RETENTION = '15d';
+
 /** Reads an agent's YAML file. Throws `bad_config` naming the field at fault. */
 export function readAgentConfig(path: string): AgentConfig {
   const raw: Static<typeof AGENT_CONFIG> = readConfigFile(path, AGENT_CONFIG);
@@ -100,6 +119,13 @@ export function readAgentConfig(path: string): AgentConfig {
     token: readSecret(raw, path),
     domainLabel: raw.domain_label,
     durability: raw.durability,
+    shards: raw.shards,
+    retentionMs: duration(raw.retention?.time ?? RETENTION, path, 'retention/time') || undefined,
+    retentionBytes: raw.retention?.size_bytes,
+    outOfOrderMs:
+      raw.out_of_order_window === undefined
+        ? undefined
+        : duration(raw.out_of_order_window, path, 'out_of_order_window'),
     limits: {
       series: raw.limits?.series,
       seriesPerMetric: raw.limits?.series_per_metric,
@@ -114,4 +140,12 @@ export function readAgentConfig(path: string): AgentConfig {
 function grpcListen(address: string | undefined): GrpcListen | undefined {
   if (address === undefined) return GRPC_DEFAULT;
   return address === 'off' ? undefined : { address, isDefault: false };
+}
+
+function duration(text: string, path: string, field: string): number {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    throw new ComityError('bad_config', `${path}: /${field}: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -1,33 +1,39 @@
-import { constrainedMemory, memoryUsage } from 'node:process';
 import { totalmem } from 'node:os';
-import { getHeapStatistics, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { constrainedMemory, memoryUsage } from 'node:process';
+import { getHeapStatistics } from 'node:v8';
 import { ComityError, toComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Appended, Batch } from '../model/batch.ts';
-import type { Store } from '../store/store.ts';
+import { appendQueue, type AppendSettlement } from '../shard/append-queue.ts';
+import { mergeAppended, splitBatch } from '../shard/append-split.ts';
+import type { Shards } from '../shard/open-shards.ts';
+import { router } from '../shard/router.ts';
 
-/** The one way into the store. Batches that arrive in one turn of the event loop are committed together. */
+/** The one way into the stores. Batches that arrive while a store commits are committed together. */
 export interface Ingest {
   /** As `ReceiverDeps.append`. */
   append(batch: Batch): Promise<Appended>;
+  /** Live memory of all threads. */
+  memoryBytes(): number;
   /** Batches that were turned away because memory was short, since the start. */
   readonly memoryRefusals: number;
   /** Commits what waits; what comes later is refused. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface IngestOptions {
   /** Bytes of live memory past which nothing is taken; most of the machine's when left out. */
   readonly memoryBytes?: number | undefined;
+  /** Told of what is stored behind a watermark that others know; without it nothing is. */
+  readonly settlement?: AppendSettlement | undefined;
   /** Told when a commit failed: the senders learn no more than that they must send again. */
   onFailure(error: ComityError): void;
 }
 
-interface Waiting {
-  readonly batch: Batch;
-  resolve(appended: Appended): void;
-  reject(error: ComityError): void;
-}
+/** What appends and the look at memory need of the shards. */
+export type IngestShards = Pick<Shards, 'stats' | 'heapPart' | 'collectGarbage'> & {
+  readonly shards: readonly Pick<Shards['shards'][number], 'appendAll'>[];
+};
 
 /** Memory is looked at this often at most: reading it costs some microseconds. */
 const MEMORY_LOOK_MS = 250;
@@ -45,46 +51,29 @@ function defaultMemoryBytes(): number {
   return Math.floor(Math.min(constrainedMemory() || Infinity, totalmem()) * MEMORY_PART);
 }
 
-export function ingest(store: Pick<Store, 'appendAll'>, options: IngestOptions): Ingest {
+export function ingest(shards: IngestShards, options: IngestOptions): Ingest {
   const { memoryBytes = defaultMemoryBytes() } = options;
   const heapBytes = getHeapStatistics().heap_size_limit * HEAP_PART;
-  let waiting: Waiting[] = [];
+  const routes = router(shards.shards.length);
+  const queues = shards.shards.map((shard) => appendQueue(shard, options.settlement));
+  let waitingBytes = 0;
   let closed = false;
   let lookedAt = -Infinity;
   let collectedAt = -Infinity;
   let short = false;
   let memoryRefusals = 0;
 
-  /** One transaction for all; when that fails each by itself, so that one bad batch is no one else's failure. */
-  function flush(): void {
-    const group = waiting;
-    waiting = [];
-    if (group.length === 0) return;
+  /** Resolves when every shard has its part; when one has not, sending all of it again brings that part alone. */
+  async function store(batch: Batch): Promise<Appended> {
     try {
-      const appended = store.appendAll(group.map(({ batch }) => batch));
-      for (const [i, one] of group.entries()) one.resolve(appended[i]!);
+      const parts = splitBatch(batch, routes);
+      const outcomes = await Promise.all(parts.map((part) => queues[part.shard]!.append(part.batch)));
+      return mergeAppended(parts, outcomes);
     } catch (error) {
-      if (group.length > 1 && toComityError(error).code !== 'unavailable') {
-        for (const one of group) commit(one);
-      } else {
-        for (const one of group) fail(one, error);
-      }
+      options.onFailure(toComityError(error));
+      // The reason may name files and tables, which are no business of a sender.
+      throw new ComityError('unavailable', 'the batch could not be stored. Send it again', { cause: error });
     }
-  }
-
-  function commit(one: Waiting): void {
-    try {
-      one.resolve(store.appendAll([one.batch])[0]!);
-    } catch (error) {
-      fail(one, error);
-    }
-  }
-
-  function fail(one: Waiting, error: unknown): void {
-    options.onFailure(toComityError(error));
-    // The reason may name files and tables, which are no business of a sender.
-    const message = 'the batch could not be stored, nothing of it was kept. Send it again';
-    one.reject(new ComityError('unavailable', message, { cause: error }));
   }
 
   function memoryIsShort(): boolean {
@@ -94,7 +83,7 @@ export function ingest(store: Pick<Store, 'appendAll'>, options: IngestOptions):
     short = isPastBound();
     if (short && now - collectedAt > COLLECT_MS) {
       collectedAt = now;
-      collectGarbage();
+      shards.collectGarbage();
       short = isPastBound();
     }
     return short;
@@ -102,8 +91,12 @@ export function ingest(store: Pick<Store, 'appendAll'>, options: IngestOptions):
 
   /** Resident memory would say nothing: after a burst it stays where it was, though what was freed is used again. */
   function isPastBound(): boolean {
+    return liveBytes() > memoryBytes || memoryUsage().heapUsed > heapBytes || shards.heapPart() > HEAP_PART;
+  }
+
+  function liveBytes(): number {
     const { heapUsed, external } = memoryUsage();
-    return heapUsed + external > memoryBytes || heapUsed > heapBytes;
+    return heapUsed + external + shards.stats().memoryBytes;
   }
 
   return {
@@ -114,17 +107,24 @@ export function ingest(store: Pick<Store, 'appendAll'>, options: IngestOptions):
         memoryRefusals++;
         throw new ComityError('unavailable', 'the agent is short of memory. Send it again later');
       }
-      return new Promise((resolve, reject) => {
-        waiting.push({ batch, resolve, reject });
-        if (waiting.length === 1) setImmediate(flush);
-      });
+      const bytes = bytesOf(batch);
+      if (waitingBytes + bytes > LIMITS.appendBytesAtOnce && waitingBytes > 0) {
+        throw new ComityError('unavailable', 'more is waiting to be stored than the agent keeps. Send it again later');
+      }
+      waitingBytes += bytes;
+      try {
+        return await store(batch);
+      } finally {
+        waitingBytes -= bytes;
+      }
     },
+    memoryBytes: liveBytes,
     get memoryRefusals() {
       return memoryRefusals;
     },
-    close() {
+    async close() {
       closed = true;
-      flush();
+      await Promise.all(queues.map((queue) => queue.drained()));
     },
   };
 }
@@ -135,8 +135,14 @@ function isEmpty({ times, exemplars, metadata }: Batch): boolean {
   return times.length === 0 && exemplars.length === 0 && metadata.length === 0;
 }
 
-/** A full collection. Node only has it behind a flag, which may be set at any time. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+/** About what a row takes in its columns, and a series in a list. */
+const ROW_BYTES = 32;
+
+/** About what an exemplar takes, with its labels. */
+const EXEMPLAR_BYTES = 256;
+
+/** About the memory that a batch holds while it waits. */
+function bytesOf({ series, times, histograms, exemplars }: Batch): number {
+  const cells = histograms === undefined ? 0 : histograms.cells.byteLength;
+  return (series.length + times.length) * ROW_BYTES + cells + exemplars.length * EXEMPLAR_BYTES;
 }

@@ -1,8 +1,8 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { StreamCounts } from '../coverage/streams.ts';
 import type { ReleaseKind } from '../border/released.ts';
 import type { AdmitCount } from '../policy/admit-counts.ts';
-import type { StoreStats } from '../store/store.ts';
+import type { ShardStats } from '../shard/shard.ts';
+import type { AgentCoverage } from './coverage.ts';
 import type { ReceiverCounters } from './receiver.ts';
 
 /** The agent's own metrics, for the domain's operators. They stay in the domain like any other telemetry. */
@@ -17,14 +17,25 @@ export interface AgentMetrics {
 
 /** Where the figures come from that are looked up when metrics are asked for. */
 export interface MetricsSources {
-  store(): StoreStats;
-  streams(): StreamCounts;
+  store(): ShardStats;
+  shards(): number;
+  /** Live memory of all threads. */
+  memoryBytes(): number;
+  readonly coverage: Pick<AgentCoverage, 'counts' | 'settlement'>;
   admitted(): readonly Readonly<AdmitCount>[];
   memoryRefusals(): number;
   bodyBytes(): number;
 }
 
-export function agentMetrics({ store, streams, admitted, memoryRefusals, bodyBytes }: MetricsSources): AgentMetrics {
+export function agentMetrics({
+  store,
+  shards,
+  memoryBytes,
+  coverage,
+  admitted,
+  memoryRefusals,
+  bodyBytes,
+}: MetricsSources): AgentMetrics {
   const registry = new Registry();
   const registers = [registry];
   const requests = new Counter({
@@ -55,13 +66,33 @@ export function agentMetrics({ store, streams, admitted, memoryRefusals, bodyByt
   gauge('comity_store_samples', 'Samples held.', () => store().samples);
   gauge('comity_store_bytes', 'Raw bytes held on disk, behind the border.', () => store().bytes);
   gauge('comity_store_quarantined', 'Damaged rows set aside.', () => store().quarantined);
-  gauge('comity_streams_expected', 'Producers of telemetry that should be delivering.', () => streams().expected);
-  gauge('comity_streams_observed', 'Producers of telemetry that are delivering.', () => streams().observed);
+  gauge('comity_store_shards', 'Parts of the store.', shards);
+  gauge('comity_memory_bytes', 'Live memory of all threads: what the limit on memory is compared with.', memoryBytes);
+  gauge(
+    'comity_streams_expected',
+    'Producers of telemetry that should be delivering.',
+    () => coverage.counts().expected,
+  );
+  gauge('comity_streams_observed', 'Producers of telemetry that are delivering.', () => coverage.counts().observed);
   gauge(
     'comity_streams_untracked',
     'Deliveries since the start of producers past the limit, which the other counts leave out.',
-    () => streams().untracked,
+    () => coverage.counts().untracked,
   );
+  gauge(
+    'comity_agent_settled_until_seconds',
+    'Before this Unix time no more samples are awaited: what a hub that asks now is told. 0 where no producer is known.',
+    () => Math.max(coverage.counts().settledUntilMs, coverage.settlement.toldMs, 0) / 1000,
+  );
+  const late: Counter = new Counter({
+    name: 'comity_agent_late_intervals_total',
+    help: 'Commits and deletions that changed samples before a time that a hub was told is settled.',
+    registers,
+    collect: () => {
+      late.reset();
+      late.inc(coverage.settlement.changes);
+    },
+  });
 
   gauge('comity_ingest_body_bytes', 'Bytes of request bodies held at this moment.', bodyBytes);
   const refusals: Counter = new Counter({

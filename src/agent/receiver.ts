@@ -1,6 +1,6 @@
 import type { Admission } from '../model/admission.ts';
 import type { Appended, Batch } from '../model/batch.ts';
-import type { Stream } from '../model/stream.ts';
+import type { HeardStream } from '../model/stream.ts';
 
 /** What the agent receives, in its metrics and in the streams that it knows. */
 export type Signal = 'metrics' | 'traces';
@@ -17,7 +17,7 @@ export interface ReceiverDeps {
   append(batch: Batch): Promise<Appended>;
   readonly admission: Admission;
   /** Told which producers were heard, after their samples are stored. */
-  onStreams(signal: Signal, streams: readonly Stream[], nowMs: number): void;
+  onStreams(signal: Signal, streams: readonly HeardStream[], nowMs: number): void;
   readonly domain: string;
   readonly domainLabel: string;
   /** Milliseconds since the epoch. */

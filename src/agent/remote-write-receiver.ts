@@ -1,13 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ERRORS, RETRY_AFTER_SECONDS, type ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
+import { handleLabels, rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { METRIC_NAME, type Labels } from '../model/labels.ts';
 import { remoteWriteDecoder, type DecodedWrite } from '../wire/remote-write/decode.ts';
 import { checkSnappy, messageOf } from '../wire/remote-write/negotiate.ts';
 import { snappyDecoder } from '../wire/snappy.ts';
 import type { ReceiverDeps } from './receiver.ts';
-import { recentRequests } from './recent-requests.ts';
 import { boundBodies, neverReached, takeRawBodies, toReceiverError, type BodyBudget } from './request-body.ts';
 
 /**
@@ -16,7 +15,7 @@ import { boundBodies, neverReached, takeRawBodies, toReceiverError, type BodyBud
  * so that the sender does not try again. What cannot be read gets 400, 413 or 415 and nothing of it is stored; 503 carries
  * Retry-After and means that nothing was stored either. Answers to 2.0 say in their headers what was written.
  *
- * A request that was stored whole is so again when it is sent again, because its answer was lost: 204.
+ * A request that was stored whole is so again when it is sent again, because its answer was lost: the store knows its samples.
  *
  * Exemplars of a 1.0 request are kept where they can be and do not fail it, as in Prometheus: a sender would count all of
  * its samples as failed.
@@ -24,7 +23,6 @@ import { boundBodies, neverReached, takeRawBodies, toReceiverError, type BodyBud
 export async function remoteWriteReceiver(app: FastifyInstance, deps: ReceiverDeps, budget: BodyBudget): Promise<void> {
   const decode = remoteWriteDecoder(deps);
   const snappy = snappyDecoder(LIMITS.decompressedBytes);
-  const recent = recentRequests();
   // A scope of its own, so that body parsers and the error format are those of remote write for this path only.
   await app.register(async (scope) => {
     takeRawBodies(scope);
@@ -51,14 +49,12 @@ export async function remoteWriteReceiver(app: FastifyInstance, deps: ReceiverDe
         const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
         // No pause from here to `append`: the decompressed bytes are the decoder's, until its next call.
         const decoded = decode(message, snappy.decode(body));
-        let appended = await deps.append(decoded.batch);
-        if (leavesOut(appended, decoded) && recent.has(message, body)) appended = repetition(appended, decoded);
+        const appended = await deps.append(decoded.batch);
         report(deps, decoded, appended, request);
         const isV2 = message === 'io.prometheus.write.v2.Request';
         if (isV2) writtenHeaders(reply, decoded, appended);
         const faults = faultsOf(decoded, appended, isV2);
         if (faults.length > 0) return sendText(reply, 400, faults.join('; '));
-        recent.add(message, body);
         return reply.code(204).send();
       },
     });
@@ -74,16 +70,6 @@ export async function remoteWriteReceiver(app: FastifyInstance, deps: ReceiverDe
 }
 
 const PATH = '/api/v1/write';
-
-function leavesOut({ rejected, exemplars }: Appended, { batch }: DecodedWrite): boolean {
-  return rejected.size > 0 || exemplars < batch.exemplars.length;
-}
-
-/** The outcome for a request that was stored whole before: what the store rejects now it has. */
-function repetition(appended: Appended, { batch }: DecodedWrite): Appended {
-  const repeated = appended.repeated + rejectedCount(appended);
-  return { ...appended, repeated, rejected: new Map(), exemplars: batch.exemplars.length };
-}
 
 /** What is stored stays stored: a fault in here is logged and the sender still told of its success. */
 function report(deps: ReceiverDeps, decoded: DecodedWrite, appended: Appended, request: FastifyRequest): void {
@@ -138,7 +124,7 @@ function sendWritten(reply: FastifyReply, samples: number, histograms: number, e
 
 function rowText(batch: Batch, row: number): string {
   const series = batch.series[batch.seriesOf[row] ?? -1];
-  return `${seriesText(series?.labels ?? [])} at ${batch.times[row]} ms`;
+  return `${seriesText(series === undefined ? [] : (handleLabels(series) ?? []))} at ${batch.times[row]} ms`;
 }
 
 /** Characters of a series in a message. */

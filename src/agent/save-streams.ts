@@ -1,4 +1,4 @@
-import type { StreamsDb } from '../coverage/streams-db.ts';
+import type { StreamsDb } from '../coverage/coverage-db.ts';
 import type { StreamTracker } from '../coverage/streams.ts';
 
 /** Writes down what is known of the streams. Nothing in here throws: a failure is reported and tried again later. */

@@ -10,10 +10,20 @@ export interface ErrorDetail {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Sends `{"status":"success","data":…}` with the warnings if there are any; `data` is JSON text. */
+/** Sends `data`, JSON text, as `successText` puts it. */
 export function sendData(reply: FastifyReply, data: string, warnings: readonly string[] = []): FastifyReply {
+  return reply.type(JSON_TYPE).send(successText(data, warnings));
+}
+
+/** Sends an envelope that was made elsewhere with `successText`, in UTF-8. */
+export function sendEnvelope(reply: FastifyReply, envelope: Uint8Array): FastifyReply {
+  return reply.type(JSON_TYPE).send(Buffer.from(envelope.buffer, envelope.byteOffset, envelope.byteLength));
+}
+
+/** `{"status":"success","data":…}` with the warnings if there are any; `data` is JSON text. */
+export function successText(data: string, warnings: readonly string[] = []): string {
   const suffix = warnings.length === 0 ? '' : `,"warnings":${JSON.stringify(warnings)}`;
-  return reply.type(JSON_TYPE).send(`{"status":"success","data":${data}${suffix}}`);
+  return `{"status":"success","data":${data}${suffix}}`;
 }
 
 /**

@@ -53,14 +53,19 @@ export const LIMITS = {
   seriesPerMetric: 500_000,
   /** Bytes of request bodies that an agent holds at once: sixteen of the largest. */
   bodyBytesAtOnce: 256 * 1024 * 1024,
+  /** Bytes of decoded batches that wait to be stored: what came in while a store was busy for some seconds. */
+  appendBytesAtOnce: 256 * 1024 * 1024,
   /** Samples in one request, after classic histograms are taken apart: 64 MB hold no more in any sensible encoding. */
   samplesPerRequest: 1_000_000,
   /** Bounds of one explicit or custom-bucket histogram; each is a series of its own in the classic form. */
   boundsPerHistogram: 512,
   /** Buckets of one native histogram. OpenTelemetry's SDKs make 160, Prometheus's clients are asked for 100 or so. */
   bucketsPerHistogram: 4_096,
-  /** Memory for the label sets of one receiver, looked up by their bytes; past it the oldest are decoded anew. */
-  seriesCacheBytes: 128 * 1024 * 1024,
+  /**
+   * Memory for the label sets of one receiver, looked up by their bytes; past it those that were not used for longest are
+   * decoded anew. A million series of 300 bytes fit in.
+   */
+  seriesCacheBytes: 512 * 1024 * 1024,
   /** Exemplars that a domain keeps, the latest: as many as Prometheus by default. */
   exemplars: 100_000,
   /** Bytes of an exemplar's labels, names and values: the bound of OpenMetrics, in characters there. */

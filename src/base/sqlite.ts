@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { ComityError } from './errors.ts';
 
@@ -20,9 +20,19 @@ export interface DatabaseOptions {
   readonly exclusive?: boolean;
   /** Bytes of a page; takes effect when the file is created. */
   readonly pageBytes?: number;
-  /** Bytes of SQLite's own log after which it is written back into the file, and to which the log is cut back then. */
+  /**
+   * Bytes of SQLite's own log after which it is written back into the file, and to which the log is cut back then; infinite
+   * for a file that goes as a whole before that would pay.
+   */
   readonly logBytes?: number;
+  /** Overwrites with zeros whatever is deleted. Default false. */
+  readonly secureDelete?: boolean;
+  /** Memory for pages, in KB; SQLite's own default when left out. */
+  readonly cacheKilobytes?: number;
 }
+
+/** The header of SQLite's file format. */
+const HEADER_BYTES = 100;
 
 /** How long an open or a write waits for another process's lock before it gives up. */
 const BUSY_TIMEOUT_MS = 2_000;
@@ -35,14 +45,18 @@ const BUSY_TIMEOUT_MS = 2_000;
 export function openDatabase(path: string, options: DatabaseOptions): SqliteDatabase {
   let db: SqliteDatabase | undefined;
   try {
-    if (fileBytes(path) > 0) probe(path, options);
+    // A file whose making was cut short is rolled back, which takes a connection that can write.
+    if (fileBytes(path) > 0 && !existsSync(journalOf(path))) probe(path, options);
     db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     if (options.exclusive === true) db.pragma('locking_mode = EXCLUSIVE');
     if (options.pageBytes !== undefined) db.pragma(`page_size = ${options.pageBytes}`);
     db.pragma('journal_mode = WAL');
     db.pragma(`synchronous = ${options.durability === 'fsync' ? 'FULL' : 'NORMAL'}`);
     db.pragma('foreign_keys = ON');
-    if (options.logBytes !== undefined) {
+    if (options.secureDelete === true) db.pragma('secure_delete = ON');
+    if (options.cacheKilobytes !== undefined) db.pragma(`cache_size = -${options.cacheKilobytes}`);
+    if (options.logBytes === Number.POSITIVE_INFINITY) db.pragma('wal_autocheckpoint = 0');
+    else if (options.logBytes !== undefined) {
       db.pragma(`wal_autocheckpoint = ${Math.ceil(options.logBytes / pragmaNumber(db, 'page_size'))}`);
       db.pragma(`journal_size_limit = ${options.logBytes}`);
     }
@@ -55,10 +69,76 @@ export function openDatabase(path: string, options: DatabaseOptions): SqliteData
   }
 }
 
+/** Opens a database and makes something of it; where that fails it is closed again. */
+export function openDatabaseFor<T>(path: string, options: DatabaseOptions, make: (db: SqliteDatabase) => T): T {
+  const db = openDatabase(path, options);
+  try {
+    return make(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
 /** Bytes that the database takes on disk: the file and SQLite's own log beside it. A database in memory counts its pages. */
 export function databaseBytes(db: SqliteDatabase): number {
   if (db.memory) return pragmaNumber(db, 'page_count') * pragmaNumber(db, 'page_size');
   return fileBytes(db.name) + fileBytes(`${db.name}-wal`);
+}
+
+/** Whether an error says that a file is damaged, rather than missing, in use or without room. */
+export function isDamage(error: unknown): boolean {
+  const cause = error instanceof ComityError && error.cause !== undefined ? error.cause : error;
+  if (!(cause instanceof Database.SqliteError)) return false;
+  // A schema that is not the one that was made.
+  if (cause.code === 'SQLITE_ERROR') return /no such (table|column)|has no column/.test(cause.message);
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(cause.code);
+}
+
+/** Whether a file is long enough for a database; SQLite takes a shorter one for a new one, and its log for nobody's. */
+export function hasHeader(path: string): boolean {
+  return fileBytes(path) >= HEADER_BYTES;
+}
+
+/** Writes SQLite's own log back into the file and cuts it to nothing, so that what was deleted is in neither. */
+export function truncateLog(db: SqliteDatabase): void {
+  db.pragma('wal_checkpoint(TRUNCATE)');
+}
+
+/** The end of the name of a file that is being made. */
+export const UNFINISHED = '.new';
+
+/**
+ * Makes a database where there is none. It appears under its name when it is whole, so that one that is not was damaged later.
+ * `make` is given the path at which to make and close it.
+ */
+export function makeDatabase(path: string, make: (path: string) => void): void {
+  if (existsSync(path)) return;
+  const unfinished = `${path}${UNFINISHED}`;
+  removeDatabase(unfinished);
+  make(unfinished);
+  renameDatabase(unfinished, path);
+}
+
+/** Removes a database's files. */
+export function removeDatabase(path: string): void {
+  for (const file of databaseFiles(path)) rmSync(file, { force: true });
+}
+
+/** Moves a closed database's files. */
+export function renameDatabase(path: string, to: string): void {
+  const targets = databaseFiles(to);
+  for (const [i, file] of databaseFiles(path).entries()) if (existsSync(file)) renameSync(file, targets[i]!);
+}
+
+/** The file itself goes last where order matters: without it the others mean nothing. */
+function databaseFiles(path: string): readonly string[] {
+  return [`${path}-wal`, `${path}-shm`, journalOf(path), path];
+}
+
+/** SQLite's journal of a file that is being made; later there is a write-ahead log instead. */
+function journalOf(path: string): string {
+  return `${path}-journal`;
 }
 
 /** Looks at an existing file through a connection that cannot write, so that a refused file keeps every byte. */

@@ -1,10 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { ComityError, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { startUsage, type EvalContext, type Usage } from '../engine/context.ts';
-import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
-import { labelValue, METRIC_NAME } from '../model/labels.ts';
-import type { Source } from '../model/source.ts';
+import { gridEnd, type QueryGrid } from '../model/grid.ts';
+import type { Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
 import type { ColumnsRow } from '../plan/columns-codec.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import {
@@ -20,33 +19,77 @@ import {
 } from '../plan/frames.ts';
 import { checkFragment, checkLabels, checkMatchers } from '../policy/check.ts';
 import type { Policy } from '../policy/document.ts';
+import type { VectorSelector } from '../promql/ast.ts';
 import { seal, type Released } from './released.ts';
 
 /** What the border decides by. */
 export interface Border {
   readonly policy: Policy;
-  readonly source: Source;
+  readonly data: DomainData;
   status(): DomainStatus;
+}
+
+/**
+ * What the domain holds, wherever that is. Whoever keeps the samples has the policy too and reads none of a sealed metric for
+ * these questions, whatever the border has checked. All fail with `canceled` when `signal` says so, and with `timeout` past
+ * `deadlineMs` (since the epoch).
+ */
+export interface DomainData {
+  /** The rows of a fragment and what the request has used with it. Throws what the engine throws. */
+  fragment(
+    question: FragmentQuestion,
+    signal: AbortSignal,
+  ): Promise<{ readonly rows: readonly ColumnsRow[]; readonly spent: Spent }>;
+  /** One label set for each combination of metric name and label names among the series that satisfy all matchers. */
+  kinds(matchers: readonly Matcher[], deadlineMs: number, signal: AbortSignal): Promise<readonly Labels[]>;
+  /** Label names, or the values of a label, of metrics that are not sealed: the first `limit` in order. */
+  labels(question: LabelsQuery & { readonly deadlineMs: number }, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+/** What the fragments of one request have touched and their regular expressions have cost, towards its limits. */
+interface Spent {
+  readonly series: number;
+  readonly cells: number;
+  readonly regexWork: number;
+}
+
+interface FragmentQuestion {
+  readonly fragment: Fragment;
+  readonly grid: QueryGrid;
+  readonly lookbackMs: number;
+  readonly deadlineMs: number;
+  readonly spent: Spent;
+}
+
+/** Who waits for an answer, and until when; `spent` grows from fragment to fragment. */
+interface Request {
+  readonly border: Border;
+  readonly signal: AbortSignal;
+  readonly deadlineMs: number;
+  spent: Spent;
 }
 
 /**
  * Answers a hub's fragments: for each, the policy's check of the tree, the evaluation, then the policy's check of every
  * label set that would leave. A fragment that fails is answered with a refusal; the others are answered all the same.
- * Between fragments others of the process get their turn.
+ * Between fragments others of the process get their turn. `signal` says that nobody waits for the answer any more.
  */
-export async function releaseQuery(query: FragmentQuery, border: Border): Promise<Released> {
-  const usage = startUsage(Date.now() + Math.min(query.timeLeftMs, LIMITS.answerMs));
+export async function releaseQuery(query: FragmentQuery, border: Border, signal: AbortSignal): Promise<Released> {
+  const deadlineMs = Date.now() + Math.min(query.timeLeftMs, LIMITS.answerMs);
+  const request: Request = { border, signal, deadlineMs, spent: { series: 0, cells: 0, regexWork: 0 } };
+  // What is stored from here on is late to the watermark in it, so that it is known not to be in this answer.
+  const status = border.status();
   const fragments: FragmentAnswer[] = [];
   for (const fragment of query.fragments) {
-    fragments.push(answerFragment(fragment, query, border, usage));
+    fragments.push(await answerFragment(fragment, query, request));
     await setImmediate();
   }
-  return seal('query', encodeQueryAnswer({ status: border.status(), fragments }, query.fragments));
+  return seal('query', encodeQueryAnswer({ status, fragments }, query.fragments));
 }
 
 /** Label names or the values of one label, as far as the policy permits them, of metrics that are not sealed. */
-export function releaseLabels(query: LabelsQuery, border: Border): Released {
-  const { policy, source } = border;
+export async function releaseLabels(query: LabelsQuery, border: Border, signal: AbortSignal): Promise<Released> {
+  const { policy, data } = border;
   const status = border.status();
   const forbidden =
     query.name !== '' && !policy.permitsLabel(query.name)
@@ -54,18 +97,10 @@ export function releaseLabels(query: LabelsQuery, border: Border): Released {
       : query.selectors.map((matchers) => checkMatchers(matchers, policy)).find((refusal) => refusal !== undefined);
   if (forbidden !== undefined) return seal('labels', encodeLabelsAnswer({ status, refusal: forbidden }));
 
-  const found = new Set<string>();
   const limit = Math.min(query.limit || LIMITS.labelValues, LIMITS.labelValues);
-  for (const matchers of query.selectors.length === 0 ? [[]] : query.selectors) {
-    if (found.size >= limit) break;
-    for (const labels of source.series(matchers, query.fromMs, query.toMs)) {
-      if (found.size >= limit) break;
-      if (policy.classOf(labelValue(labels, METRIC_NAME)) === 'sealed') continue;
-      if (query.name === '') addPermittedNames(found, labels, policy);
-      else if (labelValue(labels, query.name) !== '') found.add(labelValue(labels, query.name));
-    }
-  }
-  return seal('labels', encodeLabelsAnswer({ status, values: [...found].sort() }));
+  const found = await data.labels({ ...query, limit, deadlineMs: Date.now() + LIMITS.answerMs }, signal);
+  const values = query.name === '' ? found.filter((name) => policy.permitsLabel(name)) : found;
+  return seal('labels', encodeLabelsAnswer({ status, values }));
 }
 
 /** The heartbeat: what `DomainStatus` has and nothing more. */
@@ -78,52 +113,57 @@ export function releaseError(error: ComityError): Released {
   return seal('error', encodeErrorAnswer(error.code));
 }
 
-function answerFragment(fragment: Fragment, query: FragmentQuery, border: Border, usage: Usage): FragmentAnswer {
-  const { policy, source } = border;
-  const { grid, lookbackMs } = query;
+async function answerFragment(fragment: Fragment, query: FragmentQuery, request: Request): Promise<FragmentAnswer> {
+  const { policy, data } = request.border;
+  const { lookbackMs } = query;
   try {
-    const refusal = checkFragment(fragment, policy, ({ matchers }) => source.series(matchers, -Infinity, Infinity));
-    if (refusal !== undefined) return { refusal };
-    const ctx: EvalContext = { grid, lookbackMs, source: guarded(source, policy), merged: [], usage, scope: 'part' };
-    const rows = fragmentRows(fragment, ctx);
-    for (const row of rows) {
+    const before = await checkTree(fragment, request);
+    if (before.refusal !== undefined) return { refusal: before.refusal };
+    const { signal, deadlineMs, spent } = request;
+    const grid: QueryGrid = { ...query.grid, endMs: gridEnd(query.grid) };
+    const answer = await data.fragment({ fragment, grid, lookbackMs, deadlineMs, spent }, signal);
+    request.spent = answer.spent;
+    // Series that were stored since then may have been read as well.
+    const after = before.hasLooked ? await checkTree(fragment, request) : before;
+    if (after.refusal !== undefined) return { refusal: after.refusal };
+    for (const row of answer.rows) {
       const leak = checkLabels(row.labels, policy);
       if (leak !== undefined) return { refusal: leak };
     }
-    return { rows };
+    return { rows: answer.rows };
   } catch (error) {
     return { refusal: evaluationRefusal(toComityError(error)) };
   }
 }
 
-/** A second lock: should the check of the tree ever miss a sealed metric, its samples are not read all the same. */
-function guarded(source: Source, policy: Policy): Source {
-  const sealedNames = new Map<string, boolean>();
-  const isSealed = (name: string): boolean => {
-    let sealed = sealedNames.get(name);
-    if (sealed === undefined) {
-      sealed = policy.classOf(name) === 'sealed';
-      sealedNames.set(name, sealed);
-    }
-    return sealed;
-  };
-  return {
-    series: (matchers, fromMs, toMs) => source.series(matchers, fromMs, toMs),
-    *select(matchers, fromMs, toMs) {
-      for (const series of source.select(matchers, fromMs, toMs)) {
-        if (isSealed(labelValue(series.labels, METRIC_NAME)))
-          throw new ComityError('refused', 'a sealed metric was selected');
-        yield series;
-      }
-    },
-  };
+/** The verdict on a fragment, and whether it hangs on what the domain holds. */
+interface Verdict {
+  readonly refusal: Refusal | undefined;
+  readonly hasLooked: boolean;
 }
 
-function fragmentRows(fragment: Fragment, ctx: EvalContext): readonly ColumnsRow[] {
-  if (fragment.answer === 'partial') return aggregateGroups(fragment.expr, ctx).list();
-  const value = evaluate(fragment.expr, ctx);
-  if (value.kind !== 'vector') throw new ComityError('unsupported', 'unsupported: a fragment must be a vector');
-  return value.rows.map(({ labels, values, present }) => ({ labels, columns: { present, fields: [values] } }));
+/**
+ * The policy's check of a fragment. It comes to its verdict in one go and asks for the series of a selector only where they
+ * matter; those are fetched then and the check is made again with them, so nothing is looked at that it did not ask for.
+ */
+async function checkTree(fragment: Fragment, { border, deadlineMs, signal }: Request): Promise<Verdict> {
+  const { policy, data } = border;
+  const held = new Map<VectorSelector, readonly Labels[]>();
+  for (;;) {
+    let wanted: VectorSelector | undefined;
+    try {
+      const refusal = checkFragment(fragment, policy, (selector) => {
+        const series = held.get(selector);
+        if (series !== undefined) return series;
+        wanted = selector;
+        throw new ComityError('internal', 'the series of a selector are to be fetched');
+      });
+      return { refusal, hasLooked: held.size > 0 };
+    } catch (error) {
+      if (wanted === undefined) throw error;
+    }
+    held.set(wanted, await data.kinds(wanted.matchers, deadlineMs, signal));
+  }
 }
 
 /** An error of evaluation leaves as its code: its message may hold label values. Our own faults stay errors. */
@@ -140,8 +180,4 @@ function evaluationRefusal(error: ComityError): Refusal {
     default:
       throw error;
   }
-}
-
-function addPermittedNames(found: Set<string>, labels: readonly string[], policy: Policy): void {
-  for (let i = 0; i < labels.length; i += 2) if (policy.permitsLabel(labels[i]!)) found.add(labels[i]!);
 }

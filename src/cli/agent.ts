@@ -1,14 +1,17 @@
 import { Command } from 'commander';
 import { startAgent } from '../agent/agent.ts';
 import { readAgentConfig } from '../agent/config.ts';
+import { adminCommands } from './agent-admin.ts';
 import { serve } from './serve.ts';
 
-/** `comity agent`: runs a domain's agent. */
+/** `comity agent`: runs a domain's agent, and its subcommands ask the one that runs. */
 export function agentCommand(): Command {
-  return new Command('agent')
+  const agent = new Command('agent')
     .description(
       'Run the agent of one domain: takes in OTLP and remote write, scrapes targets, keeps all of it, and answers hubs as far as its policy permits.',
     )
     .requiredOption('-c, --config <file>', 'the agent’s YAML configuration')
     .action(async ({ config }: { config: string }) => serve((log) => startAgent(readAgentConfig(config), log)));
+  for (const one of adminCommands()) agent.addCommand(one);
+  return agent;
 }

@@ -1,8 +1,4 @@
-/** A producer of telemetry as an agent sees it: a scrape target or an OTLP resource. */
-export interface Stream {
-  readonly job: string;
-  readonly instance: string;
-}
+import type { HeardStream, Stream } from '../model/stream.ts';
 
 /** What tells the streams of an agent apart. */
 export interface StreamKey extends Stream {
@@ -12,6 +8,8 @@ export interface StreamKey extends Stream {
 /** What is remembered of a stream. Times in ms since the epoch. */
 export interface StreamRecord extends StreamKey {
   readonly lastSeenMs: number;
+  /** The time of its latest sample, or when that was delivered if its clock is ahead; 0 while it is not known. */
+  readonly lastSampleMs: number;
   /** The median of the last few times between its deliveries; 0 until it delivered twice. */
   readonly intervalMs: number;
 }
@@ -19,7 +17,10 @@ export interface StreamRecord extends StreamKey {
 export interface StreamCounts {
   readonly expected: number;
   readonly observed: number;
-  /** 0 when no stream is live. */
+  /**
+   * The watermark: of what lies before it, no more is awaited. The earliest of the live streams' last samples, but never
+   * more than two minutes ago; 0 when no stream is live.
+   */
   readonly settledUntilMs: number;
   /** Deliveries of streams past the limit since the start: their streams are in none of the counts. */
   readonly untracked: number;
@@ -49,7 +50,7 @@ export interface StreamTracker {
    * Notes a delivery and says whether a stream was new. Deliveries within a second are parts of one export and do not
    * count as an interval.
    */
-  seen(signal: string, streams: Iterable<Stream>, nowMs: number): boolean;
+  seen(signal: string, streams: Iterable<HeardStream>, nowMs: number): boolean;
   counts(nowMs: number): StreamCounts;
   /** Hands what changed to `write`: all of it since the last time that `write` did not throw. */
   flush(nowMs: number, write: (changed: Iterable<StreamRecord>, forgotten: Iterable<StreamKey>) => void): void;
@@ -98,7 +99,7 @@ export function trackStreams(remembered: Iterable<StreamRecord>, startMs: number
   return {
     seen(signal, delivered, nowMs) {
       let isNew = false;
-      for (const { job, instance } of delivered) {
+      for (const { job, instance, latestMs } of delivered) {
         const key = keyText(signal, { job, instance });
         const before = streams.get(key);
         if (before === undefined && streams.size >= limit) {
@@ -107,7 +108,8 @@ export function trackStreams(remembered: Iterable<StreamRecord>, startMs: number
         }
         isNew ||= before === undefined;
         const gaps = before === undefined ? [] : gapsAt(before, nowMs);
-        const stream = { signal, job, instance, lastSeenMs: nowMs, intervalMs: lowerMedian(gaps), gaps };
+        const lastSampleMs = Math.max(Math.min(latestMs, nowMs), before?.lastSampleMs ?? 0);
+        const stream = { signal, job, instance, lastSeenMs: nowMs, lastSampleMs, intervalMs: lowerMedian(gaps), gaps };
         streams.set(key, stream);
         changed.set(key, stream);
         forgotten.delete(key);
@@ -118,11 +120,11 @@ export function trackStreams(remembered: Iterable<StreamRecord>, startMs: number
       forget(nowMs);
       let observed = 0;
       let settled = Infinity;
-      for (const { lastSeenMs, intervalMs } of streams.values()) {
+      for (const { lastSeenMs, lastSampleMs, intervalMs } of streams.values()) {
         const patience = GAP_INTERVALS * (intervalMs || DEFAULT_INTERVAL_MS);
         if (nowMs - lastSeenMs > patience) continue;
         observed++;
-        settled = Math.min(settled, lastSeenMs);
+        settled = Math.min(settled, lastSampleMs);
       }
       const settledUntilMs = observed === 0 ? 0 : Math.max(settled, nowMs - SETTLE_LIMIT_MS);
       return { expected: streams.size, observed, settledUntilMs, untracked };

@@ -1,8 +1,9 @@
-import { ComityError } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
 import type { StepGrid } from '../model/grid.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { SeriesColumns } from '../model/series.ts';
 import type { Source } from '../model/source.ts';
 import type { Row } from './rows.ts';
+import { countSeries, look, spend, type Usage } from './usage.ts';
 
 /** What an evaluation runs on. Nothing in it does I/O that waits. */
 export interface EvalContext {
@@ -14,44 +15,32 @@ export interface EvalContext {
   readonly merged: readonly (readonly Row[])[];
   readonly usage: Usage;
   /**
-   * Whether the source and the merged vectors are all there is, or only one domain's part of it. Matching vectors is no
-   * error while one side is empty everywhere, which a part cannot know: it throws `undecided` instead.
+   * Whether the source and the merged vectors are all there is, or one domain's part of it, or one shard's part of a domain.
+   * Matching vectors is no error while one side is empty everywhere, which a part cannot know: it throws `undecided`
+   * instead. Native histograms leave a shard, but not a domain.
    */
-  readonly scope: 'whole' | 'part';
+  readonly scope: 'whole' | 'part' | 'shard';
 }
 
-/** Counts what the evaluations of one request touch and stops them at the limits. */
-export interface Usage {
-  series: number;
-  cells: number;
-  readonly deadlineMs: number;
-}
-
-/** `deadlineMs`: when to give up, in ms since the epoch. */
-export function startUsage(deadlineMs: number): Usage {
-  return { series: 0, cells: 0, deadlineMs };
-}
-
-/** The clock is looked at once in so many series. */
-const SERIES_PER_LOOK = 64;
-
-/** Counts one more series over the steps of a query. Throws `limit` past a bound and `timeout` past the deadline. */
-export function touchSeries({ usage, grid }: EvalContext): void {
-  usage.series++;
-  usage.cells += grid.steps;
-  if (usage.series > LIMITS.seriesPerQuery) {
-    throw new ComityError(
-      'limit',
-      `the query touches more than ${LIMITS.seriesPerQuery} series. Narrow its selectors with more matchers`,
-    );
-  }
-  if (usage.cells > LIMITS.cellsPerQuery) {
-    throw new ComityError(
-      'limit',
-      `the query computes more than ${LIMITS.cellsPerQuery} values (series x steps). Narrow its selectors or raise the step`,
-    );
-  }
-  if (usage.series % SERIES_PER_LOOK === 0 && Date.now() > usage.deadlineMs) {
-    throw new ComityError('timeout', 'the query ran out of time');
+/**
+ * The series of a selector, each counted over the steps of the query. Whoever takes them in is done with the columns of one
+ * when it asks for the next: in between a look may change what they are views of. Throws `limit` past a bound, and as
+ * `spend`.
+ */
+export function* readSeries(
+  matchers: readonly Matcher[],
+  fromMs: number,
+  toMs: number,
+  { source, usage, grid }: EvalContext,
+): Iterable<SeriesColumns> {
+  look(usage);
+  for (const series of source.select(matchers, fromMs, toMs)) {
+    countSeries(usage, grid.steps);
+    const samples = series.times.length;
+    yield series;
+    spend(usage, SERIES_WORK + grid.steps + samples);
   }
 }
+
+/** A series is at least so much work, for what it takes to find and decode it: then eight make a look. */
+const SERIES_WORK = 2_048;

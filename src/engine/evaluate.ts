@@ -3,8 +3,9 @@ import { dropMetricName, METRIC_NAME } from '../model/labels.ts';
 import { isPartialOp, partialOf } from '../partial/algebra.ts';
 import { COMPARISON_OPS, SET_OPS, type Aggregate, type Binary, type Call, type Expr } from '../promql/ast.ts';
 import type { EvalContext } from './context.ts';
+import { spend } from './usage.ts';
 import { VALUE_FUNCTIONS, type ValueFunction } from './functions.ts';
-import { groupLabels, startGroups, type Groups } from './groups.ts';
+import { groupingOf, startGroups, type Groups } from './groups.ts';
 import { histogramQuantileRows } from './histogram.ts';
 import { hasHistogram, histogramsIn } from './histogram-rows.ts';
 import { matchRows, setRows } from './match.ts';
@@ -42,7 +43,7 @@ export function evaluate(expr: Expr, ctx: EvalContext): Value {
 /** The groups of an aggregation over its argument, before they are finished: what a domain answers with. */
 export function aggregateGroups(node: Aggregate, ctx: EvalContext): Groups {
   if (!isPartialOp(node.op)) throw unsupported(`the aggregation ${node.op}`);
-  const groups = startGroups(partialOf(node.op), ctx.grid.steps, groupLabels(node));
+  const groups = startGroups(partialOf(node.op), ctx.grid.steps, groupingOf(node));
   forEachRow(node.expr, ctx, PRESENCE_OPS.has(node.op) ? groups.add : floatsOnly(`${node.op}()`, groups.add));
   return groups;
 }
@@ -58,13 +59,16 @@ function forEachRow(expr: Expr, ctx: EvalContext, sink: RowSink): void {
     case 'vector':
       return selectInstant(expr, ctx, sink);
     case 'merged':
-      for (const row of ctx.merged[expr.index]!) sink(row.labels, row.values, row.present, row.histograms);
+      for (const row of ctx.merged[expr.index]!) {
+        spend(ctx.usage, row.values.length);
+        sink(row.labels, row.values, row.present, row.histograms);
+      }
       return;
     case 'call':
       return callRows(expr, ctx, sink);
     case 'unary':
       if (expr.op === '+') return forEachRow(expr.expr, ctx, sink);
-      return withoutNames(expr.expr, true, sink, (named) => forEachRow(expr.expr, ctx, negated(named)));
+      return withoutNames(expr.expr, true, ctx, sink, (named) => forEachRow(expr.expr, ctx, negated(named)));
     case 'binary':
       return binaryRows(expr, ctx, sink);
     case 'aggregate':
@@ -92,9 +96,9 @@ function negated(sink: RowSink): RowSink {
 function aggregateRows(node: Aggregate, ctx: EvalContext, sink: RowSink): void {
   if (node.op === 'topk' || node.op === 'bottomk') {
     const rows = collectFloats(node.expr, `${node.op}()`, ctx);
-    return topkRows(node, scalarArgument(node.param!, ctx), rows, sink);
+    return topkRows(node, scalarArgument(node.param!, ctx), rows, ctx.usage, sink);
   }
-  aggregateGroups(node, ctx).finish(sink);
+  aggregateGroups(node, ctx).finish(ctx.usage, sink);
 }
 
 function collectFloats(expr: Expr, what: string, ctx: EvalContext): Row[] {
@@ -108,7 +112,7 @@ function callRows(node: Call, ctx: EvalContext, sink: RowSink): void {
     if (matrix.kind !== 'matrix') throw unsupported('subqueries');
     const param = node.args.length > 1 ? scalarArgument(node.args[0]!, ctx) : undefined;
     const run = (target: RowSink): void => rollupRows(matrix, node.func, rollup, param, ctx, target);
-    return rollup.keepsName === true ? run(sink) : withoutNames(matrix, true, sink, run);
+    return rollup.keepsName === true ? run(sink) : withoutNames(matrix, true, ctx, sink, run);
   }
   const valueFunction = VALUE_FUNCTIONS.get(node.func);
   if (valueFunction !== undefined) return mapRows(node, valueFunction, ctx, sink);
@@ -116,7 +120,9 @@ function callRows(node: Call, ctx: EvalContext, sink: RowSink): void {
     case 'histogram_quantile': {
       const rows = collectFloats(node.args[1]!, 'histogram_quantile()', ctx);
       const phi = scalarArgument(node.args[0]!, ctx);
-      return withoutNames(node.args[1]!, false, sink, (named) => histogramQuantileRows(phi, rows, named));
+      return withoutNames(node.args[1]!, false, ctx, sink, (named) =>
+        histogramQuantileRows(phi, rows, ctx.usage, named),
+      );
     }
     case 'vector':
       return sink([], scalarArgument(node.args[0]!, ctx), new Uint8Array(ctx.grid.steps).fill(1), undefined);
@@ -129,7 +135,7 @@ function mapRows(node: Call, apply: ValueFunction, ctx: EvalContext, sink: RowSi
   const [vector, ...rest] = node.args;
   const param = rest.length === 0 ? undefined : scalarArgument(rest[0]!, ctx);
   const mapped = new Float64Array(ctx.grid.steps);
-  withoutNames(vector!, false, sink, (named) =>
+  withoutNames(vector!, false, ctx, sink, (named) =>
     forEachRow(
       vector!,
       ctx,
@@ -142,7 +148,6 @@ function mapRows(node: Call, apply: ValueFunction, ctx: EvalContext, sink: RowSi
 }
 
 function binaryRows(node: Binary, ctx: EvalContext, sink: RowSink): void {
-  const { steps } = ctx.grid;
   if (isScalar(node.right)) return vectorScalarRows(node, node.left, evaluateScalar(node.right, ctx), false, ctx, sink);
   if (isScalar(node.left)) return vectorScalarRows(node, node.right, evaluateScalar(node.left, ctx), true, ctx, sink);
   if (!SET_OPS.has(node.op)) {
@@ -151,10 +156,10 @@ function binaryRows(node: Binary, ctx: EvalContext, sink: RowSink): void {
   }
   const left = collectRows((collect) => forEachRow(node.left, ctx, collect));
   const right = collectRows((collect) => forEachRow(node.right, ctx, collect));
-  if (node.op !== 'or') return setRows(node, left, right, steps, sink);
+  if (node.op !== 'or') return setRows(node, left, right, ctx, sink);
   // `or` can take a label set from one side at some steps and from the other at others.
-  const merged = mergeEqualRows(false);
-  setRows(node, left, right, steps, merged.sink);
+  const merged = mergeEqualRows(false, ctx.usage);
+  setRows(node, left, right, ctx, merged.sink);
   merged.drain(sink);
 }
 
@@ -184,16 +189,22 @@ function vectorScalarRows(
     };
   const run = (target: RowSink): void => forEachRow(vector, ctx, floatsOnly(`the operator ${node.op}`, apply(target)));
   if (isComparison && !node.returnBool) run(sink);
-  else withoutNames(vector, false, sink, run);
+  else withoutNames(vector, false, ctx, sink, run);
 }
 
 /** Drops metric names from what `run` produces, and puts rows together that this makes equal. */
-function withoutNames(input: Expr, strict: boolean, sink: RowSink, run: (named: RowSink) => void): void {
+function withoutNames(
+  input: Expr,
+  strict: boolean,
+  ctx: EvalContext,
+  sink: RowSink,
+  run: (named: RowSink) => void,
+): void {
   if (sharesOneName(input)) {
     run((labels, values, present, histograms) => sink(dropMetricName(labels), values, present, histograms));
     return;
   }
-  const merged = mergeEqualRows(strict);
+  const merged = mergeEqualRows(strict, ctx.usage);
   run((labels, values, present, histograms) => merged.sink(dropMetricName(labels), values, present, histograms));
   merged.drain(sink);
 }

@@ -44,7 +44,8 @@ export function copyHistograms(
     cells.set(part, at);
     at += part.length;
   }
-  return { layouts: histograms.layouts, layoutOf, hints, starts, cells };
+  // The list too: a source may add to its own while the copy is kept.
+  return { layouts: histograms.layouts.slice(), layoutOf, hints, starts, cells };
 }
 
 /** One row's histograms with those of another at the steps where that one is present. */

@@ -1,5 +1,6 @@
 import { dropLabels, dropMetricName, labelsKey, labelValue, type Labels } from '../model/labels.ts';
 import { parseFloatStrict } from '../base/numbers.ts';
+import { spend, type Usage } from './usage.ts';
 import { anyPresent, type Row, type RowSink } from './rows.ts';
 
 const LE: ReadonlySet<string> = new Set(['le']);
@@ -10,14 +11,15 @@ const LE: ReadonlySet<string> = new Set(['le']);
  *
  * @param phi the quantile at each step; below 0 gives -Inf, above 1 +Inf.
  */
-export function histogramQuantileRows(phi: Float64Array, rows: readonly Row[], sink: RowSink): void {
+export function histogramQuantileRows(phi: Float64Array, rows: readonly Row[], usage: Usage, sink: RowSink): void {
   const steps = phi.length;
   const values = new Float64Array(steps);
   const present = new Uint8Array(steps);
-  for (const { labels, buckets } of groupBuckets(rows)) {
+  for (const { labels, buckets } of groupBuckets(rows, usage)) {
     const counts = new Float64Array(buckets.length);
     const bounds = new Float64Array(buckets.length);
     for (let step = 0; step < steps; step++) {
+      spend(usage, buckets.length);
       let filled = 0;
       for (const { bound, row } of buckets) {
         if (row.present[step] === 0) continue;
@@ -35,24 +37,34 @@ export function histogramQuantileRows(phi: Float64Array, rows: readonly Row[], s
 
 interface Bucket {
   readonly bound: number;
+  readonly le: string;
   readonly row: Row;
 }
 
-function groupBuckets(rows: readonly Row[]): { labels: Labels; buckets: Bucket[] }[] {
+function groupBuckets(rows: readonly Row[], usage: Usage): { labels: Labels; buckets: Bucket[] }[] {
   const histograms = new Map<string, { labels: Labels; buckets: Bucket[] }>();
   for (const row of rows) {
-    const bound = parseFloatStrict(labelValue(row.labels, 'le'));
+    spend(usage, GROUP_WORK);
+    const le = labelValue(row.labels, 'le');
+    const bound = parseFloatStrict(le);
     if (bound === undefined) continue;
     const rest = dropLabels(row.labels, LE);
     const key = labelsKey(rest);
     const histogram = histograms.get(key) ?? { labels: dropMetricName(rest), buckets: [] };
-    histogram.buckets.push({ bound, row });
+    histogram.buckets.push({ bound, le, row });
     histograms.set(key, histogram);
   }
   const list = [...histograms.values()];
-  for (const { buckets } of list) buckets.sort(byBound);
+  for (const { buckets } of list) {
+    spend(usage, buckets.length * GROUP_WORK);
+    // Where bounds say nothing of the order, that of the labels counts.
+    buckets.sort((a, b) => (a.le < b.le ? -1 : 1)).sort(byBound);
+  }
   return list;
 }
+
+/** What it takes to find the histogram of a row, or its bucket's place, in cells. */
+const GROUP_WORK = 128;
 
 /** A difference would be NaN for two infinities and for `le="NaN"`, which compares equal to everything in Go's sort. */
 function byBound(a: Bucket, b: Bucket): number {

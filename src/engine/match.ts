@@ -1,5 +1,6 @@
 import { ComityError } from '../base/errors.ts';
 import {
+  compareLabels,
   dropLabels,
   dropMetricName,
   keepLabels,
@@ -12,6 +13,7 @@ import {
 } from '../model/labels.ts';
 import { COMPARISON_OPS, type Binary, type VectorMatching } from '../promql/ast.ts';
 import type { EvalContext } from './context.ts';
+import { spend, type Usage } from './usage.ts';
 import { arithmetic, compares } from './operators.ts';
 import { anyPresent, sameLabelSet, type Row, type RowSink } from './rows.ts';
 
@@ -23,24 +25,26 @@ export function matchRows(
   node: Binary,
   left: readonly Row[],
   right: readonly Row[],
-  { grid: { steps }, scope }: EvalContext,
+  { grid: { steps }, scope, usage }: EvalContext,
   sink: RowSink,
 ): void {
   const matching = node.matching!;
   const swapped = matching.card === 'one-to-many';
   const [many, one] = swapped ? [right, left] : [left, right];
   const signature = signatureOf(matching);
-  const ones = bySignature(one, signature);
-  const manyPresent = presentAnywhere(many, steps);
-  for (const candidates of ones.values()) assertUnique(candidates, matching, swapped, manyPresent, scope);
+  const ones = bySignature(one, signature, usage);
+  const manyPresent = presentAnywhere(many, steps, usage);
+  for (const candidates of ones.values()) assertUnique(candidates, matching, swapped, manyPresent, scope, usage);
 
   const results = new Map<string, Row>();
   const matched = new Map<string, Uint8Array>();
   const isComparison = COMPARISON_OPS.has(node.op);
 
   for (const row of many) {
+    spend(usage, LABELS_WORK);
     const key = labelsKey(signature(row.labels));
     for (const partner of ones.get(key) ?? []) {
+      spend(usage, LABELS_WORK + steps);
       const labels = resultLabels(node, row.labels, partner.labels);
       const result = resultRow(results, labels, steps);
       // A pair counts within its match group even where its comparison does not hold.
@@ -60,21 +64,40 @@ export function matchRows(
       }
     }
   }
-  for (const row of results.values()) if (anyPresent(row.present)) sink(row.labels, row.values, row.present, undefined);
+  for (const row of results.values()) {
+    spend(usage, steps);
+    if (anyPresent(row.present)) sink(row.labels, row.values, row.present, undefined);
+  }
 }
 
+/** What it takes to make a label set or a key of one, in cells. */
+const LABELS_WORK = 128;
+
 /** `and`, `or` and `unless`, step by step; presence is all they look at, so histograms pass as they are. */
-export function setRows(node: Binary, left: readonly Row[], right: readonly Row[], steps: number, sink: RowSink): void {
+export function setRows(
+  node: Binary,
+  left: readonly Row[],
+  right: readonly Row[],
+  { grid: { steps }, usage }: EvalContext,
+  sink: RowSink,
+): void {
   const signature = signatureOf(node.matching!);
   const [there, others] = node.op === 'or' ? [left, right] : [right, left];
   const presence = new Map<string, Uint8Array>();
   for (const row of there) {
+    spend(usage, LABELS_WORK + steps);
     const mask = takenBy(presence, labelsKey(signature(row.labels)), steps);
     for (let step = 0; step < steps; step++) mask[step]! |= row.present[step]!;
   }
-  if (node.op === 'or') for (const row of left) sink(row.labels, row.values, row.present, row.histograms);
+  if (node.op === 'or') {
+    for (const row of left) {
+      spend(usage, steps);
+      sink(row.labels, row.values, row.present, row.histograms);
+    }
+  }
   const wanted = node.op === 'and' ? 1 : 0;
   for (const row of others) {
+    spend(usage, LABELS_WORK + steps);
     const mask = presence.get(labelsKey(signature(row.labels)));
     const present = row.present.slice();
     for (let step = 0; step < steps; step++) if ((mask?.[step] ?? 0) !== wanted) present[step] = 0;
@@ -89,9 +112,10 @@ function signatureOf(matching: VectorMatching): (labels: Labels) => Labels {
   return (labels) => dropLabels(labels, names);
 }
 
-function bySignature(rows: readonly Row[], signature: (labels: Labels) => Labels): Map<string, Row[]> {
+function bySignature(rows: readonly Row[], signature: (labels: Labels) => Labels, usage: Usage): Map<string, Row[]> {
   const groups = new Map<string, Row[]>();
   for (const row of rows) {
+    spend(usage, LABELS_WORK);
     const key = labelsKey(signature(row.labels));
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [row]);
@@ -100,9 +124,12 @@ function bySignature(rows: readonly Row[], signature: (labels: Labels) => Labels
   return groups;
 }
 
-function presentAnywhere(rows: readonly Row[], steps: number): Uint8Array {
+function presentAnywhere(rows: readonly Row[], steps: number, usage: Usage): Uint8Array {
   const mask = new Uint8Array(steps);
-  for (const row of rows) for (let step = 0; step < steps; step++) mask[step]! |= row.present[step]!;
+  for (const row of rows) {
+    spend(usage, steps);
+    for (let step = 0; step < steps; step++) mask[step]! |= row.present[step]!;
+  }
   return mask;
 }
 
@@ -113,15 +140,18 @@ function assertUnique(
   swapped: boolean,
   manyPresent: Uint8Array,
   scope: EvalContext['scope'],
+  usage: Usage,
 ): void {
   if (rows.length < 2) return;
   for (let step = 0; step < manyPresent.length; step++) {
+    spend(usage, rows.length);
     if (manyPresent[step] === 0 && scope === 'whole') continue;
     const present = rows.filter((row) => row.present[step] === 1);
     if (present.length < 2) continue;
     if (manyPresent[step] === 0) throw new ComityError('undecided', 'one side is empty here, but may not be elsewhere');
-    const [a, b] = [printLabels(present[0]!.labels), printLabels(present[1]!.labels)].sort();
-    const group = printLabels(signatureOf(matching)(present[0]!.labels));
+    const [first, second] = present.map(({ labels }) => labels).sort(compareLabels) as [Labels, Labels];
+    const [a, b] = [printLabels(first), printLabels(second)].sort();
+    const group = printLabels(signatureOf(matching)(first));
     throw new ComityError(
       'execution',
       `found duplicate series for the match group ${group} on the ${swapped ? 'left' : 'right'} hand-side of the ` +

@@ -1,14 +1,9 @@
 import { addCompensated, compensatedSum } from '../partial/compensated.ts';
+import { extrapolatedSteps } from './extrapolated.ts';
 import { quantileOfSorted, sortNanFirst } from './quantile.ts';
 
-/**
- * A function of a window: the samples [from, to) of a series, lying in (startMs, endMs]. It is called only with at least
- * `minSamples` of them, and always gives a value.
- */
-export type WindowKernel = (from: number, to: number, startMs: number, endMs: number, param: number) => number;
-
+/** A function of range vectors. */
 export interface Rollup {
-  readonly minSamples: 1 | 2;
   /** `last_over_time` alone gives a sample of the series itself, so it keeps the metric's name. */
   readonly keepsName?: true;
   /**
@@ -16,69 +11,97 @@ export interface Rollup {
    * Undefined for functions that cannot compute with them.
    */
   readonly histograms?: 'counted' | 'last';
-  /** Reads a series once, so that each window costs little. Times in ms, free of staleness markers. */
-  prepare(times: Float64Array, values: Float64Array, rangeMs: number): WindowKernel;
+  /** Whether a step costs the same however many samples its window holds. */
+  readonly isFlat?: true;
+  readonly run: StepsKernel;
 }
+
+/** The windows of the steps: step i looks at the samples in (ends[i] - rangeMs, ends[i]]. `ends` ascend; times in ms. */
+export interface Windows {
+  readonly ends: Float64Array;
+  readonly rangeMs: number;
+  /** The function's scalar argument at each step. */
+  readonly param: Float64Array | undefined;
+}
+
+/**
+ * Works out a series, free of staleness markers, at all steps: writes `out[i]` and `present[i]`, and returns whether any step is
+ * present. `onStep` is told of the samples that a step has looked at.
+ */
+export type StepsKernel = (
+  times: Float64Array,
+  values: Float64Array,
+  windows: Windows,
+  out: Float64Array,
+  present: Uint8Array,
+  onStep: ((samples: number) => void) | undefined,
+) => boolean;
+
+/**
+ * A function of a window: the samples [from, to) of a series, lying in (startMs, endMs]. It is called only where there are
+ * enough of them, and always gives a value.
+ */
+type WindowKernel = (from: number, to: number, startMs: number, endMs: number, param: number) => number;
+
+/** Reads a series once, so that each window costs little. */
+type Prepare = (times: Float64Array, values: Float64Array, rangeMs: number) => WindowKernel;
 
 /** Functions of range vectors by their PromQL names. */
 export const ROLLUPS: ReadonlyMap<string, Rollup> = new Map<string, Rollup>([
-  ['rate', { minSamples: 2, prepare: (times, values, rangeMs) => extrapolated(times, values, true, rangeMs / 1000) }],
-  ['increase', { minSamples: 2, prepare: (times, values) => extrapolated(times, values, true, 1) }],
-  ['delta', { minSamples: 2, prepare: (times, values) => extrapolated(times, values, false, 1) }],
-  ['irate', { minSamples: 2, prepare: (times, values) => lastDifference(times, values, true) }],
-  ['idelta', { minSamples: 2, prepare: (times, values) => lastDifference(times, values, false) }],
-  ['count_over_time', { minSamples: 1, histograms: 'counted', prepare: () => (from, to) => to - from }],
-  ['present_over_time', { minSamples: 1, histograms: 'counted', prepare: () => () => 1 }],
+  ['rate', extrapolated(true, (rangeMs) => rangeMs / 1000)],
+  ['increase', extrapolated(true, () => 1)],
+  ['delta', extrapolated(false, () => 1)],
+  ['irate', { isFlat: true, run: windowed(2, (times, values) => lastDifference(times, values, true)) }],
+  ['idelta', { isFlat: true, run: windowed(2, (times, values) => lastDifference(times, values, false)) }],
+  ['count_over_time', { isFlat: true, histograms: 'counted', run: windowed(1, () => (from, to) => to - from) }],
+  ['present_over_time', { isFlat: true, histograms: 'counted', run: windowed(1, () => () => 1) }],
   [
     'last_over_time',
-    { minSamples: 1, keepsName: true, histograms: 'last', prepare: (_times, values) => (_from, to) => values[to - 1]! },
+    {
+      isFlat: true,
+      keepsName: true,
+      histograms: 'last',
+      run: windowed(1, (_times, values) => (_from, to) => values[to - 1]!),
+    },
   ],
-  ['sum_over_time', { minSamples: 1, prepare: (_times, values) => (from, to) => compensatedSum(values, from, to) }],
-  ['avg_over_time', { minSamples: 1, prepare: (_times, values) => (from, to) => meanOf(values, from, to) }],
-  ['min_over_time', { minSamples: 1, prepare: (_times, values) => extremum(values, (a, b) => a < b) }],
-  ['max_over_time', { minSamples: 1, prepare: (_times, values) => extremum(values, (a, b) => a > b) }],
-  ['stdvar_over_time', { minSamples: 1, prepare: (_times, values) => variance(values, (squares) => squares) }],
-  ['stddev_over_time', { minSamples: 1, prepare: (_times, values) => variance(values, Math.sqrt) }],
-  ['quantile_over_time', { minSamples: 1, prepare: (_times, values) => quantile(values) }],
-  [
-    'changes',
-    { minSamples: 1, prepare: (_times, values) => countPairs(values, (a, b) => a !== b && !(a !== a && b !== b)) },
-  ],
-  ['resets', { minSamples: 1, prepare: (_times, values) => countPairs(values, (a, b) => b < a) }],
+  ['sum_over_time', { run: windowed(1, (_times, values) => (from, to) => compensatedSum(values, from, to)) }],
+  ['avg_over_time', { run: windowed(1, (_times, values) => (from, to) => meanOf(values, from, to)) }],
+  ['min_over_time', { run: windowed(1, (_times, values) => extremum(values, (a, b) => a < b)) }],
+  ['max_over_time', { run: windowed(1, (_times, values) => extremum(values, (a, b) => a > b)) }],
+  ['stdvar_over_time', { run: windowed(1, (_times, values) => variance(values, (squares) => squares)) }],
+  ['stddev_over_time', { run: windowed(1, (_times, values) => variance(values, Math.sqrt)) }],
+  ['quantile_over_time', { run: windowed(1, (_times, values) => quantile(values)) }],
+  ['changes', { run: windowed(1, (_times, values) => countPairs(values, (a, b) => a !== b && !(a !== a && b !== b))) }],
+  ['resets', { run: windowed(1, (_times, values) => countPairs(values, (a, b) => b < a)) }],
 ]);
 
-/**
- * `rate`, `increase` and `delta`: the difference over the window, extended to the window's ends as far as the samples'
- * spacing and, for counters, the zero point allow. Divided by `divisor` (seconds for `rate`).
- *
- * Counter resets are kept as a list of indices, of which a window walks only its own, rather than as prefix sums: the
- * terms are then added in Prometheus's order, and no NaN or infinity outside the window can spoil it.
- */
-function extrapolated(times: Float64Array, values: Float64Array, isCounter: boolean, divisor: number): WindowKernel {
-  const resets: number[] = [];
-  if (isCounter) {
-    for (let i = 1; i < values.length; i++) if (values[i]! < values[i - 1]!) resets.push(i);
-  }
-  let firstReset = 0;
-  return (from, to, startMs, endMs) => {
-    const first = values[from]!;
-    let difference = values[to - 1]! - first;
-    while (firstReset < resets.length && resets[firstReset]! <= from) firstReset++;
-    for (let r = firstReset; r < resets.length && resets[r]! < to; r++) difference += values[resets[r]! - 1]!;
+function extrapolated(isCounter: boolean, divisorOf: (rangeMs: number) => number): Rollup {
+  return {
+    isFlat: true,
+    run: (times, values, { ends, rangeMs }, out, present) =>
+      extrapolatedSteps(times, values, ends, rangeMs, isCounter, divisorOf(rangeMs), out, present),
+  };
+}
 
-    const sampled = (times[to - 1]! - times[from]!) / 1000;
-    const spacing = sampled / (to - from - 1);
-    let toStart = (times[from]! - startMs) / 1000;
-    let toEnd = (endMs - times[to - 1]!) / 1000;
-    // A gap to the window's end of more than 1.1 spacings says that the series begins or ends inside the window.
-    if (toStart >= spacing * 1.1) toStart = spacing / 2;
-    if (toEnd >= spacing * 1.1) toEnd = spacing / 2;
-    if (isCounter && difference > 0 && first >= 0) {
-      // A counter cannot have been below zero, so it cannot have begun before it was zero.
-      const toZero = sampled * (first / difference);
-      if (toZero < toStart) toStart = toZero;
+/** Calls a kernel for each window with so many samples; both ends of the window only move forward. */
+function windowed(minSamples: 1 | 2, prepare: Prepare): StepsKernel {
+  return (times, values, { ends, rangeMs, param }, out, present, onStep) => {
+    const kernel = prepare(times, values, rangeMs);
+    let from = 0;
+    let to = 0;
+    let any = false;
+    for (let step = 0; step < ends.length; step++) {
+      const end = ends[step]!;
+      const start = end - rangeMs;
+      while (to < times.length && times[to]! <= end) to++;
+      while (from < to && times[from]! <= start) from++;
+      const enough = to - from >= minSamples;
+      present[step] = enough ? 1 : 0;
+      out[step] = enough ? kernel(from, to, start, end, param === undefined ? 0 : param[step]!) : 0;
+      any ||= enough;
+      onStep?.(to - from + 1);
     }
-    return difference * ((sampled + toStart + toEnd) / sampled / divisor);
+    return any;
   };
 }
 

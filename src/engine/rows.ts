@@ -2,6 +2,7 @@ import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { HistogramColumns } from '../model/histogram.ts';
 import { labelsKey, type Labels } from '../model/labels.ts';
+import { spend, type Usage } from './usage.ts';
 import { copyHistograms, hasHistogram, histogramsIn, joinHistograms } from './histogram-rows.ts';
 
 /**
@@ -19,7 +20,8 @@ export interface Row {
 /**
  * Takes a vector row by row. The columns are only valid until the call returns: the producer uses them again, so an
  * aggregation never holds series x steps. A producer leaves out rows with nothing present. What cannot compute with
- * histograms takes its rows through `floatsOnly`.
+ * histograms takes its rows through `floatsOnly`. A sink must not look round (see `spend`): upstream a selector may hold
+ * columns of its source.
  */
 export type RowSink = (
   labels: Labels,
@@ -70,7 +72,7 @@ export function anyPresent(present: Uint8Array): boolean {
  * at the same step. Throws `execution` where they are, or, when `strict`, at any two rows of one label set: Prometheus
  * looks at whole series after functions of ranges and step by step after functions of instants.
  */
-export function mergeEqualRows(strict: boolean): { sink: RowSink; drain(sink: RowSink): void } {
+export function mergeEqualRows(strict: boolean, usage: Usage): { sink: RowSink; drain(sink: RowSink): void } {
   const rows = new Map<string, JoinedRow>();
   let cells = 0;
   return {
@@ -93,7 +95,10 @@ export function mergeEqualRows(strict: boolean): { sink: RowSink; drain(sink: Ro
       if (histograms !== undefined) row.histograms = joinHistograms(row.histograms, histograms, present);
     },
     drain(sink) {
-      for (const row of rows.values()) sink(row.labels, row.values, row.present, row.histograms);
+      for (const row of rows.values()) {
+        spend(usage, row.values.length);
+        sink(row.labels, row.values, row.present, row.histograms);
+      }
     },
   };
 }

@@ -5,8 +5,12 @@ import type { ReadTimes } from './read-times.ts';
 /** A series without its staleness markers; the series itself when it has none. */
 export function withoutStale(series: SeriesColumns): SeriesColumns {
   const { labels, times, values, histograms } = series;
+  let first = 0;
+  // Most series have no NaN at all, which is quickly seen.
+  while (first < values.length && values[first] === values[first]) first++;
+  if (first === values.length) return series;
   let stale = 0;
-  for (let i = 0; i < values.length; i++) if (isStaleAt(values, i)) stale++;
+  for (let i = first; i < values.length; i++) if (isStaleAt(values, i)) stale++;
   if (stale === 0) return series;
   const kept = new Uint32Array(values.length - stale);
   let count = 0;

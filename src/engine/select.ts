@@ -1,6 +1,6 @@
 import { isStaleAt } from '../model/series.ts';
 import type { VectorSelector } from '../promql/ast.ts';
-import { touchSeries, type EvalContext } from './context.ts';
+import { readSeries, type EvalContext } from './context.ts';
 import { readTimes } from './read-times.ts';
 import type { RowSink } from './rows.ts';
 import { histogramsAtSteps } from './samples.ts';
@@ -14,8 +14,7 @@ export function selectInstant(selector: VectorSelector, ctx: EvalContext, sink: 
   const read = readTimes(selector, ctx);
   const values = new Float64Array(steps);
   const present = new Uint8Array(steps);
-  for (const series of ctx.source.select(selector.matchers, read.firstMs - ctx.lookbackMs + 1, read.lastMs)) {
-    touchSeries(ctx);
+  for (const series of readSeries(selector.matchers, read.firstMs - ctx.lookbackMs + 1, read.lastMs, ctx)) {
     let next = 0;
     let any = 0;
     for (let step = 0; step < steps; step++) {

@@ -1,21 +1,23 @@
 import { ComityError } from '../base/errors.ts';
 import { formatFloat } from '../base/numbers.ts';
-import { labelsKey } from '../model/labels.ts';
+import { compareLabels } from '../model/labels.ts';
 import type { Aggregate } from '../promql/ast.ts';
-import { groupLabels } from './groups.ts';
+import { comparedWithLooks, spend, type Usage } from './usage.ts';
+import { groupingOf } from './groups.ts';
 import type { Row, RowSink } from './rows.ts';
 
 /**
  * `topk` and `bottomk`: at each step the k largest (smallest) values of each group, with the labels of their series. NaN
- * comes last, and of equal values the earlier row first. `k` holds the parameter at each step.
+ * comes last, and equal values are in the order of their labels. `k` holds the parameter at each step.
  */
-export function topkRows(node: Aggregate, k: Float64Array, rows: readonly Row[], sink: RowSink): void {
+export function topkRows(node: Aggregate, k: Float64Array, rows: readonly Row[], usage: Usage, sink: RowSink): void {
   if (k.every((limit) => limit < 1)) return;
   assertWhole(k);
-  const labelsOfGroup = groupLabels(node);
+  const grouping = groupingOf(node);
   const groups = new Map<string, number[]>();
   rows.forEach((row, index) => {
-    const key = labelsKey(labelsOfGroup(row.labels));
+    spend(usage, GROUP_WORK);
+    const key = grouping.key(row.labels);
     const members = groups.get(key);
     if (members === undefined) groups.set(key, [index]);
     else members.push(index);
@@ -25,17 +27,27 @@ export function topkRows(node: Aggregate, k: Float64Array, rows: readonly Row[],
     const limit = Math.trunc(k[step]!);
     if (limit < 1) continue;
     const isWorse = (a: number, b: number): boolean =>
-      (rank(node.op, rows[a]!.values[step]!, rows[b]!.values[step]!) || a - b) > 0;
+      (rank(node.op, rows[a]!.values[step]!, rows[b]!.values[step]!) ||
+        compareLabels(rows[a]!.labels, rows[b]!.labels)) > 0;
     for (const members of groups.values()) {
+      spend(usage, members.length);
       const present = members.filter((index) => rows[index]!.present[step] === 1);
-      for (const index of present.length <= limit ? present : best(present, limit, isWorse)) chosen[index]![step] = 1;
+      for (const index of present.length <= limit ? present : best(present, limit, isWorse, usage))
+        chosen[index]![step] = 1;
     }
   }
   const order = rows.map((_row, index) => index).filter((index) => chosen[index]!.includes(1));
   // An instant answer is ordered by value; a range answer is ordered by labels when it is written.
-  if (k.length === 1) order.sort((a, b) => rank(node.op, rows[a]!.values[0]!, rows[b]!.values[0]!));
+  if (k.length === 1) {
+    const byValue = (a: number, b: number): number =>
+      rank(node.op, rows[a]!.values[0]!, rows[b]!.values[0]!) || compareLabels(rows[a]!.labels, rows[b]!.labels);
+    order.sort(comparedWithLooks(byValue, usage));
+  }
   for (const index of order) sink(rows[index]!.labels, rows[index]!.values, chosen[index]!, undefined);
 }
+
+/** What it takes to find the group of a row, in cells. */
+const GROUP_WORK = 128;
 
 /** Prometheus looks at the parameters of all steps before any. */
 function assertWhole(k: Float64Array): void {
@@ -47,10 +59,16 @@ function assertWhole(k: Float64Array): void {
 }
 
 /** The `limit` best of more candidates, in no order: a heap of that size with its worst on top. */
-function best(candidates: readonly number[], limit: number, isWorse: (a: number, b: number) => boolean): number[] {
+function best(
+  candidates: readonly number[],
+  limit: number,
+  isWorse: (a: number, b: number) => boolean,
+  usage: Usage,
+): number[] {
   const heap = candidates.slice(0, limit);
   for (let at = Math.floor(limit / 2) - 1; at >= 0; at--) siftDown(heap, at, isWorse);
   for (let i = limit; i < candidates.length; i++) {
+    spend(usage, 1);
     if (!isWorse(heap[0]!, candidates[i]!)) continue;
     heap[0] = candidates[i]!;
     siftDown(heap, 0, isWorse);

@@ -1,16 +1,17 @@
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { coverageWarning, summariseCoverage, type Coverage, type DomainCoverage } from '../coverage/coverage.ts';
-import { startUsage } from '../engine/context.ts';
+import { startUsage } from '../engine/usage.ts';
 import { evaluate, type Value } from '../engine/evaluate.ts';
 import { assertSupported } from '../engine/supported.ts';
 import type { QueryGrid } from '../model/grid.ts';
+import type { ColumnsRow } from '../plan/columns-codec.ts';
 import { distribute, type Plan } from '../plan/distribute.ts';
 import { mayReadFrom } from '../plan/domain.ts';
+import { mergeFragment } from '../plan/merge.ts';
 import { decodeQueryAnswer, encodeQueryRequest, type FragmentQuery, type QueryAnswer } from '../plan/frames.ts';
 import type { Expr } from '../promql/ast.ts';
 import { askDomain, type Answer } from './dispatch.ts';
-import { mergeFragment } from './merge.ts';
 import { assertRowsFit } from './own-rows.ts';
 import { explainRefusal, type DomainRefusal } from './refusal.ts';
 import type { Domain, Registry } from './registry.ts';
@@ -102,16 +103,11 @@ function finish({ plan, parts, refusals }: Round, query: Query): QueryResult {
   }
   if (!coverage.complete && !query.allowPartial) throw new IncompleteError(coverage);
 
+  const usage = startUsage(query.deadlineMs);
   const merged = plan.fragments.map((fragment, index) =>
-    mergeFragment(fragment, answersTo(index, whole), query.grid.steps),
+    mergeFragment(fragment, rowsOf(index, whole), query.grid.steps, usage),
   );
-  const value = evaluate(plan.remainder, {
-    ...query,
-    source: NO_SOURCE,
-    merged,
-    usage: startUsage(query.deadlineMs),
-    scope: 'whole',
-  });
+  const value = evaluate(plan.remainder, { ...query, source: NO_SOURCE, merged, usage, scope: 'whole' });
   const warning = coverageWarning(coverage);
   return { value, coverage, warnings: warning === undefined ? [] : [warning] };
 }
@@ -148,10 +144,12 @@ function outOfTime(answer: Answer<QueryAnswer>): Answer<never> | undefined {
     : undefined;
 }
 
-function answersTo(index: number, parts: readonly Part[]): readonly QueryAnswer['fragments'][number][] {
+/** The rows of all answers to a fragment. */
+function rowsOf(index: number, parts: readonly Part[]): readonly ColumnsRow[] {
   return parts.flatMap(({ asked, answer }) => {
     const at = asked.indexOf(index);
-    return at < 0 || answer?.ok !== true ? [] : [answer.value.fragments[at]!];
+    const fragment = at < 0 || answer?.ok !== true ? undefined : answer.value.fragments[at]!;
+    return fragment !== undefined && 'rows' in fragment ? fragment.rows : [];
   });
 }
 

@@ -6,15 +6,38 @@ import type { Labels } from './labels.ts';
  * leaves in them where the series is, so that a known series costs neither decoding nor a look-up by strings.
  */
 export interface SeriesHandle {
-  readonly labels: Labels;
-  /** The store's reference of the series; `NO_REF` until it has stored a sample. Only the store reads or writes it. */
+  /** `RELEASED` where nobody needs the labels in memory; read them with `handleLabels`. */
+  labels: Labels;
+  /** The store's reference of the series, used again for another when the series is gone; `NO_REF` until it is stored. */
   ref: number;
+  /** The store's number of the series, never used again; `NO_ID` until it is stored. */
+  id: number;
+  /** The shard whose store wrote the two; `NO_SHARD` until the handle is routed. Only the router reads or writes it. */
+  shard: number;
+  /** Makes the labels again after they are released; undefined for a handle that keeps them. */
+  readonly owner: LabelOwner | undefined;
+}
+
+/** A decoder that can read the labels of its handles a second time. */
+export interface LabelOwner {
+  /** The labels of a released handle; undefined when what they were read from is forgotten. */
+  labelsOf(handle: SeriesHandle): Labels | undefined;
 }
 
 export const NO_REF = -1;
+export const NO_ID = 0;
+export const NO_SHARD = -1;
+
+/** Stands for labels that are not in memory. No series has an empty label set. */
+export const RELEASED: Labels = Object.freeze([]);
 
 export function seriesHandle(labels: Labels): SeriesHandle {
-  return { labels, ref: NO_REF };
+  return { labels, ref: NO_REF, id: NO_ID, shard: NO_SHARD, owner: undefined };
+}
+
+/** The labels of a handle; undefined where they are released and cannot be made again. */
+export function handleLabels(handle: SeriesHandle): Labels | undefined {
+  return handle.labels === RELEASED ? handle.owner?.labelsOf(handle) : handle.labels;
 }
 
 /**
@@ -107,6 +130,7 @@ export type MetricType =
 /** Why a point was not stored. */
 export type RejectReason =
   | 'out_of_order'
+  | 'too_old'
   | 'duplicate_timestamp'
   | 'too_far_in_future'
   | 'series_limit'
@@ -124,6 +148,14 @@ export interface Appended {
   readonly histograms: number;
   /** Exemplars stored or known already. */
   readonly exemplars: number;
+  /** The times of the points that were stored behind the watermark; undefined when there is none. */
+  readonly late?: LateInterval | undefined;
+}
+
+/** Times in ms, both included. */
+export interface LateInterval {
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
 export interface Rejection {

@@ -57,7 +57,8 @@ export function dropLabels(labels: Labels, names: ReadonlySet<string>): Labels {
 const METRIC_NAME_ONLY: ReadonlySet<string> = new Set([METRIC_NAME]);
 
 export function dropMetricName(labels: Labels): Labels {
-  return dropLabels(labels, METRIC_NAME_ONLY);
+  // It comes first but for names that begin with a capital letter.
+  return labels[0] === METRIC_NAME ? labels.slice(2) : dropLabels(labels, METRIC_NAME_ONLY);
 }
 
 /** `labels` with one label set; an empty value removes it. */

@@ -8,14 +8,14 @@ import type { Labels } from './labels.ts';
  * `subarray`, which keep the bits.
  *
  * Where `histograms` says that a sample is a native histogram, its float says nothing. `startTimes` are when the counter
- * behind each sample started, in ms, 0 where that is unknown.
+ * behind each sample started, in ms, 0 where that is unknown: one number where it is the same for all of them.
  */
 export interface SeriesColumns {
   readonly labels: Labels;
   readonly times: Float64Array;
   readonly values: Float64Array;
   readonly histograms?: HistogramColumns | undefined;
-  readonly startTimes?: Float64Array | undefined;
+  readonly startTimes?: number | Float64Array | undefined;
 }
 
 /** The bits of Prometheus's staleness marker (model/value/value.go, StaleNaN), as two little-endian words. */

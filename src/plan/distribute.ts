@@ -3,27 +3,35 @@ import type { QueryGrid } from '../model/grid.ts';
 import { isPartialOp } from '../partial/algebra.ts';
 import type { Aggregate, Expr } from '../promql/ast.ts';
 import { printExpr } from '../promql/print.ts';
-import { keepsDomain } from './domain.ts';
+import { domainRule } from './domain.ts';
+import { keepsPlace, type PlaceRule } from './keeps.ts';
 import { mapChildren, normalise } from './normalise.ts';
 
-/** The piece of a query that the domains answer: a whole vector, or the partial state of an aggregation. */
+/** The piece of a query that every place (a domain, a shard) answers: a whole vector, or an aggregation's partial state. */
 export type Fragment =
   | { readonly answer: 'vector'; readonly expr: Expr }
   | { readonly answer: 'partial'; readonly expr: Aggregate };
 
-/** A query split in two: what each domain is asked, and what the hub makes of the merged answers. */
+/** A query split in two: what each place is asked, and what whoever asks makes of the merged answers. */
 export interface Plan {
   readonly fragments: readonly Fragment[];
-  /** The hub's part; its `merged` leaves are the fragments' answers by index. */
+  /** The asker's part; its `merged` leaves are the fragments' answers by index. */
   readonly remainder: Expr;
 }
 
 /**
- * Splits a checked expression. Going down from the root, the largest piece that keeps the domain runs whole inside each
- * domain; an aggregation that drops the domain over such a piece runs in two levels; the rest stays with the hub. Raw
- * samples are never asked for: a selector always ends up inside a fragment. For `matchAtHub` see `keepsDomain`.
+ * Splits a checked expression between the hub and its domains. Raw samples are never asked for: a selector always ends up
+ * inside a fragment. For `matchAtHub` see `domainRule`.
  */
 export function distribute(expr: Expr, grid: QueryGrid, domainLabel: string, matchAtHub = false): Plan {
+  return splitExpr(normalise(expr, grid), domainRule(domainLabel, matchAtHub));
+}
+
+/**
+ * Splits a normalised expression. Going down from the root, the largest piece that keeps the place runs whole inside each
+ * place; an aggregation that drops it over such a piece runs in two levels; the rest stays with the asker.
+ */
+export function splitExpr(expr: Expr, rule: PlaceRule): Plan {
   const fragments: Fragment[] = [];
   const indexOf = new Map<string, number>();
 
@@ -40,13 +48,18 @@ export function distribute(expr: Expr, grid: QueryGrid, domainLabel: string, mat
 
   function split(node: Expr): Expr {
     if (isScalar(node)) return node;
-    if (keepsDomain(node, domainLabel, matchAtHub)) return fragmentLeaf({ answer: 'vector', expr: node });
-    if (node.kind === 'aggregate' && isPartialOp(node.op) && keepsDomain(node.expr, domainLabel, matchAtHub)) {
-      return fragmentLeaf({ answer: 'partial', expr: node });
+    if (keepsPlace(node, rule)) return fragmentLeaf({ answer: 'vector', expr: node });
+    if (node.kind === 'aggregate' && keepsPlace(node.expr, rule)) {
+      if (isPartialOp(node.op)) return fragmentLeaf({ answer: 'partial', expr: node });
+      if (rule.picksFirst === true && PICKING_OPS.has(node.op)) {
+        return { ...node, expr: fragmentLeaf({ answer: 'vector', expr: node }) };
+      }
     }
     return mapChildren(node, split);
   }
 
-  const remainder = split(normalise(expr, grid));
-  return { fragments, remainder };
+  return { fragments, remainder: split(expr) };
 }
+
+/** The best of all are among the best of each place. */
+const PICKING_OPS: ReadonlySet<string> = new Set(['topk', 'bottomk']);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import Type, { type Static } from 'typebox';
 import { ComityError } from '../base/errors.ts';
-import { parseConfig, readText } from '../base/config.ts';
+import { parseConfig } from '../base/config.ts';
 
 /**
  * What may leave of a metric. `open`: its series at a query's steps, if all their labels may leave. `aggregate`: results
@@ -41,11 +41,7 @@ export interface Policy {
   maySeal(prefix: string): boolean;
 }
 
-/** Reads a policy file. Throws `bad_config` naming the field at fault; an unreadable policy never means "allow". */
-export function readPolicy(path: string, domain: string, domainLabel: string): Policy {
-  return parsePolicy(readText(path), path, domain, domainLabel);
-}
-
+/** Reads the text of a policy. Throws `bad_config` naming the field at fault; an unreadable policy never means "allow". */
 export function parsePolicy(text: string, source: string, domain: string, domainLabel: string): Policy {
   const document: Static<typeof POLICY> = parseConfig(text, POLICY, source);
   if (document.domain !== domain) {

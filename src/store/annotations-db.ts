@@ -17,15 +17,23 @@ export interface Annotations {
   readonly deliveries: Iterable<string>;
 }
 
+export interface NumberedAnnotations {
+  readonly exemplars: readonly [number, StoredExemplar][];
+  readonly metadata: Iterable<Metadata>;
+  readonly deliveries: readonly [number, string][];
+}
+
 /** The tables of exemplars, metadata and deliveries. The caller opens the transactions. */
 export interface AnnotationTables {
   insert(annotations: Annotations): void;
+  /** Takes rows over from other tables, under ids that are theirs alone: doing so twice changes nothing. */
+  takeOver(rows: NumberedAnnotations): void;
   /** Removes all but the latest exemplars and deliveries. */
   prune(exemplars: number, deliveries: number): void;
   /** The latest `[id, exemplar]`, the oldest first. */
   exemplars(count: number): readonly [number, StoredExemplar][];
-  /** The latest, the oldest first. */
-  deliveries(count: number): readonly string[];
+  /** The latest `[id, digest]`, the oldest first. */
+  deliveries(count: number): readonly [number, string][];
   metadata(): readonly Metadata[];
 }
 
@@ -42,8 +50,13 @@ export function annotationTables(db: SqliteDatabase): AnnotationTables {
   const insertExemplar = db.prepare('INSERT INTO exemplar (series_id, time_ms, value, labels) VALUES (?, ?, ?, ?)');
   const insertDelivery = db.prepare('INSERT INTO delivery (digest) VALUES (?)');
   const upsertMetadata = db.prepare('INSERT OR REPLACE INTO metadata (metric, type, help, unit) VALUES (?, ?, ?, ?)');
-  const pruneExemplars = db.prepare('DELETE FROM exemplar WHERE id <= (SELECT max(id) FROM exemplar) - ?');
-  const pruneDeliveries = db.prepare('DELETE FROM delivery WHERE id <= (SELECT max(id) FROM delivery) - ?');
+  const takeExemplar = db.prepare(
+    'INSERT OR IGNORE INTO exemplar (id, series_id, time_ms, value, labels) VALUES (?, ?, ?, ?, ?)',
+  );
+  const takeDelivery = db.prepare('INSERT OR IGNORE INTO delivery (id, digest) VALUES (?, ?)');
+  const [pruneExemplars, pruneDeliveries] = ['exemplar', 'delivery'].map((table) =>
+    db.prepare(`DELETE FROM ${table} WHERE id <= (SELECT id FROM ${table} ORDER BY id DESC LIMIT 1 OFFSET ?)`),
+  );
 
   return {
     insert({ exemplars, metadata, deliveries }) {
@@ -52,9 +65,14 @@ export function annotationTables(db: SqliteDatabase): AnnotationTables {
       for (const { metric, type, help, unit } of metadata) upsertMetadata.run(metric, type, help, unit);
       for (const digest of deliveries) insertDelivery.run(digest);
     },
+    takeOver({ exemplars, metadata, deliveries }) {
+      for (const [id, one] of exemplars) takeExemplar.run(id, one.seriesId, one.timeMs, one.value, one.labels);
+      for (const { metric, type, help, unit } of metadata) upsertMetadata.run(metric, type, help, unit);
+      for (const [id, digest] of deliveries) takeDelivery.run(id, digest);
+    },
     prune(exemplars, deliveries) {
-      pruneExemplars.run(exemplars);
-      pruneDeliveries.run(deliveries);
+      pruneExemplars!.run(exemplars);
+      pruneDeliveries!.run(deliveries);
     },
     exemplars(count) {
       return db
@@ -67,7 +85,11 @@ export function annotationTables(db: SqliteDatabase): AnnotationTables {
         .map(([id, seriesId, timeMs, value, labels]) => [id, { seriesId, timeMs, value: value ?? Number.NaN, labels }]);
     },
     deliveries: (count) =>
-      db.prepare<[number], string>('SELECT digest FROM delivery ORDER BY id DESC LIMIT ?').pluck().all(count).reverse(),
+      db
+        .prepare<[number], [number, string]>('SELECT id, digest FROM delivery ORDER BY id DESC LIMIT ?')
+        .raw()
+        .all(count)
+        .reverse(),
     metadata: () =>
       db
         .prepare<[], [string, string, string, string]>('SELECT metric, type, help, unit FROM metadata')

@@ -19,10 +19,20 @@ import {
   type NativeHistogram,
 } from '../model/histogram.ts';
 import { isStaleAt } from '../model/series.ts';
-import { BASE_IS_HISTOGRAM, ENDS_STALE, NO_ROW } from './head.ts';
-import { addRow, lastHistogram, setFloat, setHistogram, setHistogramOf, setStale, type Pending } from './pending.ts';
-import { addendOf, madeLastFloat, madeLastHistogram, repeatsFloat, repeatsHistogram, sumOf } from './repetition.ts';
-import { addNewSeries, newSeries, UNKNOWN_SERIES, type NewSeries, type SeriesTable } from './series-table.ts';
+import { BASE_IS_HISTOGRAM, ENDS_STALE, LAST_DELETED } from './head.ts';
+import { addLateRow, addRow, setFloat, setHistogram, setHistogramOf, setStale } from './planned.ts';
+import {
+  addendOf,
+  compareLate,
+  lastHistogram,
+  madeLastFloat,
+  madeLastHistogram,
+  repeatsFloat,
+  repeatsHistogram,
+  sumOf,
+  type Lookback,
+} from './repetition.ts';
+import { addNewSeries, labelsOf, newSeries, UNKNOWN_SERIES, type NewSeries, type SeriesTable } from './series-table.ts';
 import { UNKNOWN_START } from './starts.ts';
 
 /** What becomes of the points of a batch. */
@@ -39,14 +49,26 @@ type Outcome = typeof STORED | typeof REPEATED | RejectReason;
 const STORED = 'stored';
 const REPEATED = 'repeated';
 
+/** What planning goes by beside the batch. Times in ms. */
+export interface PlanTimes {
+  readonly nowMs: number;
+  /** Samples may be this much older than the latest of all series, and out of order in their own. */
+  readonly outOfOrderMs: number;
+  /** What is older would be removed at once. */
+  readonly oldestMs: number;
+  /** The watermark: rows that are stored before it are late to those whom it was told. */
+  readonly settledUntilMs: number;
+}
+
 /**
- * Applies the row rules of `Batch` to a batch that `checkBatch` has passed, and adds what is to be stored to the pending
+ * Applies the row rules of `Batch` to a batch that `checkBatch` has passed, and adds what is to be stored to the planned
  * rows; the caller undoes that with `rollback` when the rows cannot be made durable. `refs` are those of `findSeries`; those
  * of series that are added are written into it.
  *
- * - A row older than its series' last sample is rejected as `out_of_order`; one at the same time is a repetition when
- *   its bits are the same and a `duplicate_timestamp` otherwise; one beyond `nowMs + LIMITS.futureMs`, or whose time is
- *   no number, is `too_far_in_future`.
+ * - A row older than its series' last sample is stored as well, unless it lies further back than the out-of-order window,
+ *   which makes it `out_of_order`. Where there is a sample at its time already, which may be the last one, it is a repetition
+ *   when its bits are the same and a `duplicate_timestamp` otherwise. One beyond `nowMs + LIMITS.futureMs`, or whose time is
+ *   no number, is `too_far_in_future`; one that retention would remove is `too_old`.
  * - Additions become absolute values; one at the time of the last sample replaces it; a series whose first row is an
  *   addition starts with a zero one millisecond before it, so that rate() sees the first increment. They have no start
  *   time: the counter kept here goes on whenever its sender's starts anew.
@@ -67,16 +89,19 @@ const REPEATED = 'repeated';
  */
 export function planBatch(
   table: SeriesTable,
-  pending: Pending,
+  lookback: Lookback,
   batch: Batch,
   refs: Int32Array,
   stamp: number,
-  nowMs: number,
+  { nowMs, outOfOrderMs, oldestMs, settledUntilMs }: PlanTimes,
 ): PlannedPoints {
   const { series, seriesOf, times, values, modes, histograms, continues, startTimes } = batch;
-  const { head } = table;
+  const { head, planned } = lookback;
   const rows = times.length;
   const latestMs = nowMs + LIMITS.futureMs;
+  const earliestMs = Math.max(EARLIEST_MS, oldestMs);
+  let lateFromMs = Number.POSITIVE_INFINITY;
+  let lateToMs = Number.NEGATIVE_INFINITY;
   const rejected = new Map<RejectReason, Rejection>();
   let added: NewSeries | undefined;
   let stored = 0;
@@ -102,7 +127,8 @@ export function planBatch(
     }
     if (isHistogramAt(histograms, row)) histogramPoints++;
   }
-  return { stored, repeated, rejected, histograms: histogramPoints };
+  const late = lateFromMs > lateToMs ? undefined : { fromMs: lateFromMs, toMs: lateToMs };
+  return { stored, repeated, rejected, histograms: histogramPoints, late };
 
   function planPoint(from: number, to: number): Outcome {
     const full = meetsLimit(from, to);
@@ -138,7 +164,7 @@ export function planBatch(
       added ??= newSeries(table);
       if (!begun) added.beginPoint();
       begun = true;
-      const reason = added.room(series[at]!.labels);
+      const reason = added.room(labelsOf(series[at]!));
       if (reason === undefined) continue;
       firstRejected = row;
       return reason;
@@ -148,7 +174,7 @@ export function planBatch(
 
   function faultOfTime(timeMs: number): RejectReason | undefined {
     if (!(timeMs <= latestMs)) return 'too_far_in_future';
-    return timeMs < EARLIEST_MS ? 'out_of_order' : undefined;
+    return timeMs < earliestMs ? 'too_old' : undefined;
   }
 
   function planRow(row: number): Outcome {
@@ -163,11 +189,13 @@ export function planBatch(
     const ref = refAt(row);
     if (adds) return addFloat(row, ref, timeMs, value);
     const last = head.lastTimes[ref]!;
-    if (timeMs < last) return 'out_of_order';
-    if (timeMs === last) return repeatsFloat(head, ref, values, row, stale) ? REPEATED : 'duplicate_timestamp';
+    if (timeMs < last) return planLate(row, ref, timeMs);
+    if (timeMs === last && hasLast(ref)) {
+      return repeatsFloat(head, ref, values, row, stale) ? REPEATED : 'duplicate_timestamp';
+    }
     const at = place(ref, timeMs, startOf(row));
-    if (stale) setStale(head, pending, at, values, row);
-    else setFloat(head, pending, at, values, row);
+    if (stale) setStale(head, planned, at, values, row);
+    else setFloat(head, planned, at, values, row);
     return STORED;
   }
 
@@ -175,10 +203,27 @@ export function planBatch(
     if (modes[row] !== SET) return addHistogram(row, timeMs, histogramAt(columns, row));
     const ref = refAt(row);
     const last = head.lastTimes[ref]!;
-    if (timeMs < last) return 'out_of_order';
-    if (timeMs === last)
-      return repeatsHistogram(head, pending, ref, histogramAt(columns, row)) ? REPEATED : 'duplicate_timestamp';
-    setHistogramOf(head, pending, place(ref, timeMs, startOf(row)), columns, row);
+    if (timeMs < last) return planLate(row, ref, timeMs);
+    if (timeMs === last && hasLast(ref)) {
+      return repeatsHistogram(lookback, ref, histogramAt(columns, row)) ? REPEATED : 'duplicate_timestamp';
+    }
+    setHistogramOf(head, planned, place(ref, timeMs, startOf(row)), columns, row);
+    return STORED;
+  }
+
+  /** Whether there is a sample at the series' last time: it may have been deleted. */
+  function hasLast(ref: number): boolean {
+    return (head.flags[ref]! & LAST_DELETED) === 0;
+  }
+
+  /** A row that is to be set, older than its series' last sample. */
+  function planLate(row: number, ref: number, timeMs: number): Outcome {
+    if (timeMs < head.latestMs - outOfOrderMs) return 'out_of_order';
+    const order = compareLate(lookback, ref, timeMs, values, row, histograms);
+    if (order === 'same') return REPEATED;
+    if (order === 'different') return 'duplicate_timestamp';
+    noteTime(timeMs);
+    addLateRow(head, planned, ref, timeMs, startOf(row), values, row, histograms);
     return STORED;
   }
 
@@ -188,11 +233,11 @@ export function planBatch(
     if (known !== undefined) return known;
     const base = anew ? 0 : head.bases[ref]!;
     const zeroAt = zeroTime(ref, timeMs, anew);
-    if (zeroAt !== undefined) setFloat(head, pending, place(ref, zeroAt, UNKNOWN_START), ZERO, 0);
+    if (zeroAt !== undefined) setFloat(head, planned, place(ref, zeroAt, UNKNOWN_START), ZERO, 0);
     const sum = base + value;
     // Arithmetic may leave any sign and payload in a NaN, from one run to the next; the plain NaN has one pattern.
     scratch[0] = sum === sum ? sum : Number.NaN;
-    setFloat(head, pending, place(ref, additionTime(ref, timeMs, anew), UNKNOWN_START), scratch, 0);
+    setFloat(head, planned, place(ref, additionTime(ref, timeMs, anew), UNKNOWN_START), scratch, 0);
     return STORED;
   }
 
@@ -200,7 +245,7 @@ export function planBatch(
     const own = addendOf(delta);
     if (own === undefined) return 'bad_histogram';
     const ref = refAt(row);
-    const before = (head.flags[ref]! & BASE_IS_HISTOGRAM) === 0 ? undefined : lastHistogram(head, pending, ref);
+    const before = (head.flags[ref]! & BASE_IS_HISTOGRAM) === 0 ? undefined : lastHistogram(lookback, ref);
     const base = before !== undefined && canAdd(before, own) ? before : undefined;
     const anew = base === undefined && head.lastTimes[ref] !== Number.NEGATIVE_INFINITY;
     const known = addedOnce(row, ref);
@@ -210,17 +255,17 @@ export function planBatch(
     const zeroAt = zeroTime(ref, timeMs, anew);
     const hint = anew ? RESET : RESET_UNKNOWN;
     if (zeroAt !== undefined) {
-      setHistogram(head, pending, place(ref, zeroAt, UNKNOWN_START), { ...zeroHistogram(own), hint });
+      setHistogram(head, planned, place(ref, zeroAt, UNKNOWN_START), { ...zeroHistogram(own), hint });
     }
     const at = place(ref, additionTime(ref, timeMs, anew), UNKNOWN_START);
-    setHistogram(head, pending, at, { ...sum, hint: zeroAt === undefined ? hint : RESET_UNKNOWN });
+    setHistogram(head, planned, at, { ...sum, hint: zeroAt === undefined ? hint : RESET_UNKNOWN });
     return STORED;
   }
 
   /** The series of a row where it is stored; another handle's rows may have added it. */
   function knownRefAt(row: number): number | undefined {
     const at = seriesOf[row]!;
-    return refs[at] === UNKNOWN_SERIES ? table.index.find(series[at]!.labels) : refs[at];
+    return refs[at] === UNKNOWN_SERIES ? table.index.find(labelsOf(series[at]!)) : refs[at];
   }
 
   /** The series of a row, added where it is new; `meetsLimit` has found room for it. */
@@ -233,7 +278,14 @@ export function planBatch(
 
   function place(ref: number, timeMs: number, startMs: number): number {
     head.stamps[ref] = stamp;
-    return addRow(head, pending, ref, timeMs, startMs);
+    noteTime(timeMs);
+    return addRow(head, planned, ref, timeMs, startMs);
+  }
+
+  function noteTime(timeMs: number): void {
+    if (timeMs >= settledUntilMs) return;
+    if (timeMs < lateFromMs) lateFromMs = timeMs;
+    if (timeMs > lateToMs) lateToMs = timeMs;
   }
 
   function startOf(row: number): number {
@@ -277,10 +329,12 @@ export function planBatch(
     const last = head.lastTimes[ref]!;
     if (!(times[row]! <= last) || isStaleAt(values, row)) return undefined;
     if (times[row]! < last) return 'out_of_order';
-    if (head.stamps[ref] === stamp || (head.flags[ref]! & ENDS_STALE) !== 0) return 'duplicate_timestamp';
+    if (head.stamps[ref] === stamp || (head.flags[ref]! & (ENDS_STALE | LAST_DELETED)) !== 0) {
+      return 'duplicate_timestamp';
+    }
     const made = isHistogramAt(histograms, row)
-      ? madeLastHistogram(head, pending, ref, histogramAt(histograms, row))
-      : madeLastFloat(head, pending, ref, values[row]!);
+      ? madeLastHistogram(lookback, ref, histogramAt(histograms, row))
+      : madeLastFloat(lookback, ref, values[row]!);
     return made ? REPEATED : 'duplicate_timestamp';
   }
 
@@ -295,9 +349,8 @@ export function planBatch(
   function additionTime(ref: number, timeMs: number, anew: boolean): number {
     const last = head.lastTimes[ref]!;
     if (timeMs > last) return timeMs;
-    // A damaged tail is gone and what remains is sealed: such an addition moves on by the smallest step.
-    const replaces = !anew && (head.counts[ref]! > 0 || head.newest[ref] !== NO_ROW);
-    return replaces ? last : last + 1;
+    // What starts anew takes no sample's place: it moves on by the smallest step.
+    return anew ? last + 1 : last;
   }
 }
 

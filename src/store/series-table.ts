@@ -1,8 +1,9 @@
 import { LIMITS } from '../base/limits.ts';
-import type { RejectReason, SeriesHandle } from '../model/batch.ts';
+import { handleLabels, type RejectReason, type SeriesHandle } from '../model/batch.ts';
 import { labelsKey, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
-import { addSeries, COLD, truncateHead, type Head } from './head.ts';
-import type { SeriesIndex } from './series-index.ts';
+import { ComityError } from '../base/errors.ts';
+import { endSeries, startSeries, type Head } from './head.ts';
+import type { SeriesIndex } from './index/series-index.ts';
 
 /** The series that there are, and room for new ones. */
 export interface SeriesTable {
@@ -12,57 +13,71 @@ export interface SeriesTable {
   readonly seriesLimit: number;
   /** Series of one metric name. */
   readonly metricSeriesLimit: number;
-  /** The row id of the next new series. */
+  /** The id of the next new series. */
   nextId: number;
-  /** Brings a series' stored tail into memory. */
-  loadTail(ref: number): void;
+  /** The references of series that the append under way has added. */
+  readonly added: number[];
 }
 
 export const UNKNOWN_SERIES = -1;
 
 /**
- * The references of the series behind some handles, their tails loaded; `UNKNOWN_SERIES` for those that are not stored.
- * A handle's own reference is believed only where the labels there are the handle's: it may come from another store, or
- * from an append that failed.
+ * The references of the series behind some handles; `UNKNOWN_SERIES` for those that are not stored. A handle's own reference
+ * is believed only where the series there has the handle's id, which no other series ever gets.
  */
-export function findSeries({ head, index, loadTail }: SeriesTable, handles: readonly SeriesHandle[]): Int32Array {
+export function findSeries({ head, index }: SeriesTable, handles: readonly SeriesHandle[]): Int32Array {
   const refs = new Int32Array(handles.length);
-  const { flags } = head;
+  const { ids } = head;
   for (let i = 0; i < handles.length; i++) {
     const handle = handles[i]!;
-    let { ref } = handle;
-    if (!index.isAt(ref, handle.labels)) {
-      const found = index.find(handle.labels);
-      if (found === undefined) {
-        refs[i] = UNKNOWN_SERIES;
-        continue;
-      }
-      index.takeOver(found, handle.labels);
-      handle.ref = found;
-      ref = found;
+    const { ref, id } = handle;
+    if (id !== 0 && ids[ref] === id) {
+      refs[i] = ref;
+      continue;
     }
-    if ((flags[ref]! & COLD) !== 0) loadTail(ref);
-    refs[i] = ref;
+    const found = index.find(labelsOf(handle));
+    if (found === undefined) {
+      refs[i] = UNKNOWN_SERIES;
+      continue;
+    }
+    note(handle, found, ids[found]!);
+    refs[i] = found;
   }
   return refs;
 }
 
 /** Adds a series that `roomFor` has room for, or finds the one that an equal label set was given before. */
 export function addNewSeries(table: SeriesTable, handle: SeriesHandle): number {
-  handle.ref = table.index.find(handle.labels) ?? insert(table, handle.labels);
-  return handle.ref;
+  const { head, index, added } = table;
+  const labels = labelsOf(handle);
+  let ref = index.find(labels);
+  if (ref === undefined) {
+    ref = index.insert(labels);
+    startSeries(head, ref, table.nextId++);
+    added.push(ref);
+  }
+  // Until the append has succeeded, the id may come to nothing; then no series has it.
+  note(handle, ref, head.ids[ref]!);
+  return ref;
 }
 
-function insert(table: SeriesTable, labels: Labels): number {
-  table.index.insert(labels);
-  return addSeries(table.head, table.nextId++);
+/** Takes out the series that were added, of which nothing was stored. Their ids are not used again. */
+export function removeAdded({ head, index, added }: SeriesTable): void {
+  if (added.length === 0) return;
+  index.remove(added);
+  for (const ref of added) endSeries(head, ref);
+  added.length = 0;
 }
 
-/** Takes out the newest series, of which nothing was stored, down to `size`. */
-export function truncateSeries(table: SeriesTable, size: number): void {
-  table.nextId -= table.head.size - size;
-  table.index.truncate(size);
-  truncateHead(table.head, size);
+export function labelsOf(handle: SeriesHandle): Labels {
+  const labels = handleLabels(handle);
+  if (labels !== undefined) return labels;
+  throw new ComityError('internal', 'a series came without its labels, which the store no longer has');
+}
+
+function note(handle: SeriesHandle, ref: number, id: number): void {
+  handle.ref = ref;
+  handle.id = id;
 }
 
 /** Counts the new series of one request, and of one point of it, against the limits. */

@@ -1,24 +1,26 @@
-import { ComityError } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
-import type { Durability } from '../base/sqlite.ts';
+import { setImmediate } from 'node:timers/promises';
+import { ComityError, toComityError } from '../base/errors.ts';
 import type { Appended, Batch, Metadata, SeriesExemplars } from '../model/batch.ts';
+import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { SeriesColumns } from '../model/series.ts';
 import type { Source } from '../model/source.ts';
-import { appendBatches, type AppendState } from './append.ts';
-import { checkpoints } from './checkpoint.ts';
-import { chunkReader } from './chunk-reader.ts';
-import { deliveryList } from './deliveries.ts';
-import { exemplarRing } from './exemplars.ts';
-import { emptyHead, mayOverlap } from './head.ts';
-import { loadExemplars, loadSeries, replayRecords } from './load.ts';
-import { metadataTable } from './metadata.ts';
-import { noPending, settle } from './pending.ts';
-import { seriesIndex } from './series-index.ts';
-import type { SeriesTable } from './series-table.ts';
-import { openStoreDb, type RowKind } from './store-db.ts';
+import { appendBatches } from './append.ts';
+import { backupStore } from './backup.ts';
+import { deletionsIn, hide, type Deletion } from './deletions.ts';
+import { HAS_TOMBSTONES, mayOverlap } from './head.ts';
+import { allTables, freeze, type Memtables } from './memtables.ts';
+import { openParts, type StoreParts } from './open-parts.ts';
+import type { StoreOptions } from './store-options.ts';
 
-/** The raw samples of one agent (or of one of its shards), durable in one SQLite file. All calls are synchronous. */
+export type { Deletion } from './deletions.ts';
+export type { StoreOptions, StoreProblem, StoreProgress } from './store-options.ts';
+export { openVersion2, type Version2 } from './version-2.ts';
+
+/**
+ * The raw samples of one agent, or of one of its shards, durable in a folder of its own. All calls but the long ones, which
+ * return promises and let others have their turn, are synchronous.
+ */
 export interface Store extends Source {
   /**
    * Stores what the batch's row rules admit (see `planBatch`) and says what happened to its points. When it returns, what
@@ -26,119 +28,150 @@ export interface Store extends Source {
    * not fit together and `unavailable` when the database cannot be written.
    */
   append(batch: Batch): Appended;
-  /** As `append`, one batch after the other, in one commit: all of them are stored or none. */
-  appendAll(batches: readonly Batch[]): readonly Appended[];
   /**
-   * The series that satisfy all matchers and have exemplars with times in [fromMs, toMs], in the order of
-   * `compareLabels`, each with these in order of time. Throws `bad_data` for a regular expression that is not RE2.
+   * As `append`, one batch after the other, in one commit: all of them are stored or none. `settledUntilMs` is the watermark
+   * that others were told; see `Appended.late`.
+   */
+  appendAll(batches: readonly Batch[], settledUntilMs?: number): readonly Appended[];
+  /** Whether a handle's reference and id are those of a series that there is, so that its labels are not needed. */
+  knows(ref: number, id: number): boolean;
+  /**
+   * The series that satisfy all matchers and have exemplars with times in [fromMs, toMs], each with these in order of time.
+   * Throws `bad_data` for a regular expression that is not RE2.
    */
   exemplars(matchers: readonly Matcher[], fromMs: number, toMs: number): Iterable<SeriesExemplars>;
   /** What is known of the metric families. */
   metadata(): Iterable<Metadata>;
   stats(): StoreStats;
-  /** Moves the samples of the write-ahead records into chunks. `append` does so by itself when enough has gathered. */
-  checkpoint(): void;
-  /** Closes the database. What is in write-ahead records is read again at the next open. */
+  /**
+   * Hides the samples in [fromMs, toMs] of the series that satisfy all matchers: at once from all reading, durably, and for
+   * good from the files with the next compaction. What is stored later, at whatever time, is not hidden.
+   */
+  delete(matchers: readonly Matcher[], fromMs: number, toMs: number): Deletion;
+  /** The latest deletions, the oldest first. */
+  deletions(): readonly Deletion[];
+  /** Does a part of what is to be done by the way, some milliseconds; false when there was nothing to do. */
+  upkeep(): boolean;
+  /** Moves what is in memory into chunks, merges small chunks, takes what is deleted out of the files. */
+  compact(): Promise<Compaction>;
+  /** Copies the store into a folder that there is not yet. Throws `bad_config` where that cannot be made. */
+  backup(folder: string): Promise<{ readonly bytes: number }>;
+  /** Moves what is in memory into chunks, all at once. Throws `unavailable` during a backup. */
+  flush(): void;
+  /** Closes the files. What is in write-ahead logs is read again at the next open. */
   close(): void;
 }
 
 export interface StoreStats {
   readonly series: number;
   readonly samples: number;
-  /** Bytes on disk: the database and SQLite's own log. */
+  /** Bytes on disk. */
   readonly bytes: number;
-  /** Rows that could not be read, ever: kept in the database's table `quarantine`. */
+  /** Bodies and files that could not be read and were put aside. */
   readonly quarantined: number;
 }
 
-/** Something that the store could not read or write and went on without. */
-export interface StoreProblem {
-  readonly kind: RowKind | 'checkpoint';
-  readonly message: string;
+/** What a compaction has come to. */
+export interface Compaction {
+  readonly chunksMerged: number;
+  readonly samplesErased: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
 }
 
-/** How far an open is: `done` of `total` bytes of write-ahead records are read back. */
-export interface StoreProgress {
-  readonly kind: 'replay';
-  readonly done: number;
-  readonly total: number;
-}
+/** Memtables that wait to become chunks; then an append does the next part of that itself. */
+const FROZEN_MAX = 2;
 
-export interface StoreOptions {
-  /** The database file; its folder must exist. `:memory:` keeps nothing. */
-  readonly path: string;
-  /** Default `process`. */
-  readonly durability?: Durability;
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number;
-  readonly onProblem?: (problem: StoreProblem) => void;
-  /** Told at the beginning and the end of an open, and four times a second in between. */
-  readonly onProgress?: (progress: StoreProgress) => void;
-  /** Bytes of decoded chunks kept in memory. */
-  readonly cacheBytes?: number;
-  /** Bytes of write-ahead records that make a checkpoint due; 8 MB when left out. */
-  readonly checkpointBytes?: number;
-  /** Series that the store takes; `LIMITS.seriesPerDomain` when left out. */
-  readonly seriesLimit?: number;
-  /** Series of one metric name; `LIMITS.seriesPerMetric` when left out. */
-  readonly metricSeriesLimit?: number;
-}
+/** With so many nothing more is taken until they become fewer: they are all in memory. */
+const FROZEN_LIMIT = 8;
 
-/** An hour of 10,000 series at 15 s fits twice over; the half that was used last is always kept. */
-const CACHE_BYTES = 128 * 1024 * 1024;
+/** Series whose chunks are fetched together: a hundred kilobytes or so. */
+const PREFETCH = 128;
 
 /**
- * Records that no checkpoint could remove may reach this many bytes, which an open reads back in some seconds; then
- * nothing is appended before one has succeeded.
- */
-const RECORD_BYTES_MAX = 256 * 1024 * 1024;
-
-/**
- * Opens or creates a store. Damaged rows are put into quarantine and reported through `onProblem`; the rest serves.
- * Throws `bad_config`, and changes nothing, for a file that is no store, is newer than this program or is in use.
+ * Opens or creates a store. Damaged parts are put into quarantine and reported through `onProblem`; the rest serves.
+ * Throws `bad_config`, and changes nothing, for a folder that is no store's, is newer than this program or is in use.
  */
 export function openStore(options: StoreOptions): Store {
-  const { path, now = Date.now, onProblem = () => {}, onProgress = () => {} } = options;
-  const db = openStoreDb(path, options.durability ?? 'process');
-  const head = emptyHead();
-  const index = seriesIndex();
-  const pending = noPending();
-  const reader = chunkReader(db, head, pending, options.cacheBytes ?? CACHE_BYTES, (ref, chunkId, error) =>
-    quarantine('chunk', chunkId, head.ids[ref]!, error),
-  );
-  const table: SeriesTable = {
-    head,
-    index,
-    seriesLimit: options.seriesLimit ?? LIMITS.seriesPerDomain,
-    metricSeriesLimit: options.metricSeriesLimit ?? LIMITS.seriesPerMetric,
-    nextId: 1,
-    loadTail: reader.loadTail,
-  };
-  const checkpointing = checkpoints(db, head, pending, options.checkpointBytes);
-  const state = loadState();
+  const { path, onProblem = () => {}, now = Date.now } = options;
+  const parts = openParts(options);
+  const { table, tables, reader, upkeep, headDb } = parts;
+  const { head, index } = table;
   let open = true;
+  let isPaused = false;
+
+  function appendAll(batches: readonly Batch[], settledUntilMs = Number.NEGATIVE_INFINITY): readonly Appended[] {
+    checkOpen();
+    if (tables.frozen.length > FROZEN_LIMIT && !isPaused) {
+      orUnavailable('the store cannot write its chunks, nothing was stored', () => parts.flush.step());
+    }
+    const appended = appendBatches(parts.append, batches, parts.planTimes(now(), settledUntilMs));
+    if (parts.isFull() && !isPaused) tryTo('freeze', () => freeze(tables, head, parts.openLog));
+    if (tables.frozen.length > FROZEN_MAX && !isPaused) tryTo('flush', () => parts.flush.step());
+    return appended;
+  }
+
+  /** Says of what the disk refuses that nothing has come of it. */
+  function orUnavailable<T>(what: string, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof ComityError) throw error;
+      const message = `${what}: ${messageOf(error)}. Make room on the store's disk, and try again`;
+      throw new ComityError('unavailable', message, { cause: error });
+    }
+  }
+
+  /** What fails here loses nothing, so the append that set it off has still succeeded. */
+  function tryTo(kind: 'freeze' | 'flush' | 'upkeep', work: () => boolean | void): boolean {
+    try {
+      return work() ?? true;
+    } catch (error) {
+      onProblem({ kind, message: `${messageOf(error)}; the next try is later` });
+      return false;
+    }
+  }
+
+  function* columnsOf(refs: Uint32Array, fromMs: number, toMs: number): Iterable<SeriesColumns> {
+    for (let at = 0; at < refs.length; at++) {
+      if (at % PREFETCH === 0) reader.prefetch(refs.subarray(at, at + PREFETCH), fromMs, toMs);
+      const ref = refs[at]!;
+      const { times, values, starts, histograms } = reader.read(ref, fromMs, toMs);
+      yield { labels: index.labels(ref), times, values, startTimes: starts, histograms };
+    }
+  }
+
+  function* labelsOf(refs: Uint32Array, fromMs: number, toMs: number): Iterable<Labels> {
+    for (const ref of refs) if (mayHave(ref, fromMs, toMs)) yield index.labels(ref);
+  }
+
+  function mayHave(ref: number, fromMs: number, toMs: number): boolean {
+    if (!mayOverlap(head, ref, fromMs, toMs)) return false;
+    return (head.flags[ref]! & HAS_TOMBSTONES) === 0 || reader.runs(ref, fromMs, toMs).length > 0;
+  }
+
+  function flushAll(): void {
+    freezeIfAny(tables, parts);
+    while (parts.flush.isDue()) parts.flush.step();
+  }
 
   return {
     append: (batch) => appendAll([batch])[0]!,
     appendAll,
+    knows: (ref, id) => id !== 0 && head.ids[ref] === id,
     select(matchers, fromMs, toMs) {
       checkOpen();
       return columnsOf(index.match(matchers), fromMs, toMs);
     },
     series(matchers, fromMs, toMs) {
       checkOpen();
-      const refs = index.match(matchers).filter((ref) => {
-        settle(head, pending, ref);
-        return mayOverlap(head, ref, fromMs, toMs);
-      });
-      return refs.map((ref) => index.labels(ref));
+      return labelsOf(index.match(matchers), fromMs, toMs);
     },
     exemplars(matchers, fromMs, toMs) {
       checkOpen();
-      const refs = index.match(matchers);
-      const within = state.exemplars.within(fromMs, toMs);
+      const within = parts.append.exemplars.within(fromMs, toMs);
       const found: SeriesExemplars[] = [];
-      for (const ref of refs) {
+      for (const ref of index.match(matchers)) {
         const exemplars = within.get(ref);
         if (exemplars !== undefined) found.push({ labels: index.labels(ref), exemplars });
       }
@@ -146,93 +179,78 @@ export function openStore(options: StoreOptions): Store {
     },
     metadata() {
       checkOpen();
-      return state.metadata.all();
+      return parts.append.metadata.all();
     },
     stats() {
       checkOpen();
-      return { series: index.size, samples: head.samples, bytes: db.bytes(), quarantined: db.quarantined() };
+      let samples = parts.partitions.samples();
+      for (const { samplesFlushed } of tables.frozen) samples -= samplesFlushed;
+      for (const memtable of allTables(tables)) samples += memtable.samples;
+      return { series: index.size, samples, bytes: parts.bytes(), quarantined: headDb.quarantined() };
     },
-    checkpoint() {
+    delete(matchers, fromMs, toMs) {
       checkOpen();
-      runCheckpoint();
+      const found = index.match(matchers);
+      const exemplars = parts.append.exemplars.within(fromMs, toMs);
+      const { deletion, refs } = orUnavailable('nothing was deleted', () => {
+        freezeIfAny(tables, parts);
+        // What comes from now on belongs to the active memtable, which is empty.
+        const range = { fromMs, toMs, generation: tables.active.table.generation - 1, nowMs: now() };
+        return hide({ head, headDb, tombstones: parts.tombstones }, found, (ref) => exemplars.has(ref), range);
+      });
+      parts.append.exemplars.remove(new Set(refs), fromMs, toMs);
+      for (const ref of refs) reader.forget(ref);
+      // Each deletion closes a memtable, and many of them are not to wait.
+      while (tables.frozen.length > FROZEN_MAX && !isPaused && tryTo('flush', () => parts.flush.step()));
+      return deletion;
+    },
+    deletions() {
+      checkOpen();
+      return deletionsIn(headDb);
+    },
+    upkeep: () => open && !isPaused && tryTo('upkeep', () => upkeep.step()),
+    async compact() {
+      checkOpen();
+      const bytesBefore = parts.bytes();
+      const compaction = upkeep.compact();
+      while (!compaction.isDone) {
+        checkOpen();
+        if (!isPaused) upkeep.step();
+        await setImmediate();
+      }
+      if (compaction.error !== undefined) throw toComityError(compaction.error);
+      const { chunks, samplesErased } = compaction.rewritten;
+      return { chunksMerged: chunks, samplesErased, bytesBefore, bytesAfter: parts.bytes() };
+    },
+    async backup(folder) {
+      checkOpen();
+      if (isPaused) throw new ComityError('unavailable', 'another backup of this store is under way');
+      // Nothing moves from one file to another while they are copied.
+      isPaused = true;
+      try {
+        return await backupStore(parts, folder);
+      } finally {
+        isPaused = false;
+      }
+    },
+    flush() {
+      checkOpen();
+      if (isPaused) throw new ComityError('unavailable', 'a backup of this store is under way; flush it afterwards');
+      orUnavailable('the store cannot write its chunks', flushAll);
     },
     close() {
       open = false;
-      db.close();
+      parts.close();
     },
   };
-
-  function loadState(): AppendState {
-    try {
-      loadSeries(db, table, quarantine);
-      const progress = (done: number, total: number): void => onProgress({ kind: 'replay', done, total });
-      const sizes = replayRecords(db, table, pending, quarantine, progress);
-      for (const bytes of sizes) checkpointing.stored(bytes);
-      return {
-        db,
-        table,
-        pending,
-        exemplars: exemplarRing(loadExemplars(db, head, quarantine)),
-        metadata: metadataTable(db.annotations.metadata()),
-        deliveries: deliveryList(db.annotations.deliveries(LIMITS.deliveries)),
-        batches: 0,
-      };
-    } catch (error) {
-      db.close();
-      throw new ComityError('bad_config', `cannot read the store at ${path}: ${messageOf(error)}`, { cause: error });
-    }
-  }
-
-  function appendAll(batches: readonly Batch[]): readonly Appended[] {
-    checkOpen();
-    if (checkpointing.recordBytes > RECORD_BYTES_MAX) runCheckpoint();
-    const { appended, bytes } = appendBatches(state, batches, now());
-    if (bytes > 0) checkpointing.stored(bytes);
-    tryCheckpoint();
-    return appended;
-  }
-
-  function runCheckpoint(): void {
-    try {
-      checkpointing.run();
-    } catch (error) {
-      const message = `the store at ${path} cannot move what it has gathered into chunks: ${messageOf(error)}`;
-      throw new ComityError('unavailable', message, { cause: error });
-    }
-  }
-
-  function* columnsOf(refs: readonly number[], fromMs: number, toMs: number): Iterable<SeriesColumns> {
-    for (const ref of refs) yield { labels: index.labels(ref), ...reader.read(ref, fromMs, toMs) };
-  }
-
-  /** A checkpoint that fails loses nothing, so the append that set it off has still succeeded. */
-  function tryCheckpoint(): void {
-    try {
-      checkpointing.step();
-    } catch (error) {
-      onProblem({
-        kind: 'checkpoint',
-        message: `write-ahead records stay, the next try is later: ${messageOf(error)}`,
-      });
-    }
-  }
-
-  function quarantine(kind: RowKind, id: number, seriesId: number, error: unknown): void {
-    const reason = messageOf(error);
-    try {
-      head.samples -= db.quarantine(kind, id, seriesId, reason, now());
-      onProblem({ kind, message: `${kind} ${id} was put into quarantine: ${reason}` });
-    } catch (failure) {
-      onProblem({
-        kind,
-        message: `${kind} ${id} is left out: ${reason}; not put into quarantine: ${messageOf(failure)}`,
-      });
-    }
-  }
 
   function checkOpen(): void {
     if (!open) throw new ComityError('unavailable', `the store at ${path} is closed`);
   }
+}
+
+function freezeIfAny(tables: Memtables, { table, openLog }: StoreParts): void {
+  if (!tables.active.log.isEmpty) freeze(tables, table.head, openLog);
 }
 
 function messageOf(error: unknown): string {

@@ -115,7 +115,7 @@ export function spanTranslation(intake: SpanIntake, nowMs: number): Translation 
     adds: intake.active.length > 0,
     taken: intake.taken,
     rejected: intake.rejected.build(),
-    streams: [...intake.streams.values()],
+    streams: Array.from(intake.streams.values(), (stream) => ({ ...stream, latestMs: nowMs })),
   };
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { hashOf, tailOf } from './region-hash.ts';
 
 /**
  * Values looked up by a region of a buffer: nothing is copied, decoded or allocated to find one. A decoder keeps in it
@@ -11,38 +12,239 @@ export interface ByteTable<T> {
   /** The value of `bytes[start, end)`. `salt` is a 32-bit number that is part of the key. */
   get(bytes: Uint8Array, start: number, end: number, salt?: number): T | undefined;
   set(bytes: Uint8Array, start: number, end: number, value: T, salt?: number): void;
-  /** How many values are kept; one that is in both generations counts twice. */
+  /** A copy of the bytes of the entry at a place, as `onPlaced` tells of it. */
+  keyAt(place: number): Buffer;
+  /** How many values are kept. */
   readonly size: number;
   /** Memory of the keys and of the table around them; the values themselves are not counted. */
   readonly bytes: number;
 }
 
+/** The place of a value that is not in the table any more. */
+export const FORGOTTEN = -1;
+
 /**
- * A table that holds at most `limitBytes`. It has two generations: values that are set or found go into the young one, and
- * when that has reached half of the limit it becomes the old one, whose values are dropped. So what is used between two
- * such changes is never forgotten.
+ * A table that holds at most `limitBytes`. Entries lie in segments in the order in which they came. When there is room for
+ * no further segment the oldest one is emptied; those of its entries that were found since stay, up to half of them, and a
+ * segment more than half of which was found is passed over for once. So what is found again and again stays, as long as
+ * that is not more than fits.
+ *
+ * `onPlaced` is told where the entry of a value is, and when it is `FORGOTTEN`.
  */
-export function byteTable<T>(limitBytes: number): ByteTable<T> {
+export function byteTable<T>(limitBytes: number, onPlaced: (value: T, place: number) => void = () => {}): ByteTable<T> {
   const seed = randomBytes(4).readUInt32LE();
-  const halfBytes = Math.floor(limitBytes / 2);
-  let young = generation<T>();
-  let old = generation<T>();
+  const shift = segmentShift(limitBytes);
+  const segmentWords = 1 << shift;
+  /** By their numbers. */
+  const segments: Segment[] = [];
+  /** Numbers of segments, the oldest first; the last one is being filled. */
+  const order: number[] = [];
+  /** Pairs of a hash and the place of an entry + 1; 0 is a free slot, `REMOVED` one that was taken. */
+  let slots: Int32Array = new Int32Array(FIRST_ENTRIES * 4);
+  let slotsUsed = 0;
+  const values: (T | undefined)[] = [];
+  /** Whether a value was found since its segment was looked at; by the index of the value. */
+  let found = new Uint8Array(FIRST_ENTRIES);
+  const freeIndexes: number[] = [];
   /** Over the buffer that was asked about last, which it keeps alive. */
   let view: DataView = new DataView(new ArrayBuffer(0));
   // Senders repeat series in the order in which they sent them first, so that the entry after the one that was found last
   // is often the next one: then the bytes are compared without being hashed.
-  let expected = 0;
+  let expected = NONE;
+
+  /** The place after an entry: in the next segment where it was the last of its own. */
+  function next(place: number, length: number): number {
+    const segment = segments[place >>> shift]!;
+    const after = (place & (segmentWords - 1)) + entryWords(length);
+    return after < segment.used ? place + entryWords(length) : segment.next;
+  }
+
+  function isThere(place: number): boolean {
+    return place !== NONE && (place & (segmentWords - 1)) < segments[place >>> shift]!.used;
+  }
+
+  function isEntry(place: number, at: number, length: number, salt: number): boolean {
+    const { words, longs } = segments[place >>> shift]!;
+    const entry = place & (segmentWords - 1);
+    if (words[entry + LENGTH] !== length || words[entry + SALT] !== (salt | 0)) return false;
+    let long = (entry + KEY) >>> 1;
+    let i = at;
+    for (const end = at + (length & ~7); i < end; i += 8) {
+      if (view.getBigInt64(i, true) !== longs[long++]) return false;
+    }
+    let word = long * 2;
+    if ((length & 4) !== 0) {
+      if (view.getInt32(i, true) !== words[word++]) return false;
+      i += 4;
+    }
+    return (length & 3) === 0 || tailOf(view, i, length & 3) === words[word];
+  }
+
+  function find(at: number, length: number, salt: number, hash: number): number {
+    const mask = slots.length - 1;
+    let slot = (hash << 1) & mask;
+    for (let probe = 0; probe < PROBES; probe++) {
+      const place = slots[slot + 1]! - 1;
+      if (place === NONE) return NONE;
+      if (slots[slot] === hash && place >= 0 && isEntry(place, at, length, salt)) return place;
+      slot = (slot + 2) & mask;
+    }
+    return NONE;
+  }
+
+  function valueAt(place: number): T {
+    const segment = segments[place >>> shift]!;
+    const index = segment.words[(place & (segmentWords - 1)) + INDEX]!;
+    if (found[index] === 0) {
+      found[index] = 1;
+      segment.found++;
+    }
+    return values[index]!;
+  }
+
+  function takeIndex(value: T): number {
+    const index = freeIndexes.pop() ?? values.length;
+    if (index === found.length) {
+      const longer = new Uint8Array(found.length * 2);
+      longer.set(found);
+      found = longer;
+    }
+    values[index] = value;
+    found[index] = 0;
+    return index;
+  }
+
+  function bytesUsed(): number {
+    const ofValues = (values.length + freeIndexes.length) * 8 + found.length;
+    return segments.length * segmentWords * 4 + slots.byteLength + ofValues;
+  }
+
+  /** Makes room for an entry of so many words. Returns its segment; undefined where the limit is too small for it. */
+  function roomFor(size: number): Segment | undefined {
+    for (let tries = segments.length * 2 + 2; tries > 0; tries--) {
+      const last = order.length === 0 ? undefined : segments[order.at(-1)!]!;
+      const fits = last !== undefined && last.used + size <= segmentWords;
+      const entries = values.length - freeIndexes.length + 1;
+      const more =
+        (fits ? 0 : segmentWords * 4) +
+        (entries * 4 > slots.length ? slotsFor(entries) * 4 - slots.byteLength : 0) +
+        (freeIndexes.length > 0 ? 0 : VALUE_BYTES + (values.length === found.length ? found.length : 0));
+      if (more === 0 || bytesUsed() + more <= limitBytes) {
+        if (fits) return last;
+        segments.push(emptySegment(segmentWords));
+        append(segments.length - 1);
+        return segments.at(-1);
+      }
+      if (order.length === 0) return undefined;
+      recycle();
+    }
+    return undefined;
+  }
+
+  function append(number: number): void {
+    if (order.length > 0) segments[order.at(-1)!]!.next = number << shift;
+    order.push(number);
+  }
+
+  /** Empties the oldest segment of which little was found, and keeps that in it. */
+  function recycle(): void {
+    for (let looks = 1; looks < LOOKS_MAX; looks++) {
+      const oldest = segments[order[0]!]!;
+      if (oldest.found * 2 <= oldest.entries) break;
+      forEachEntry(oldest, (entry) => (found[oldest.words[entry + INDEX]!] = 0));
+      oldest.found = 0;
+      order.push(order.shift()!);
+    }
+    const number = order.shift()!;
+    const segment = segments[number]!;
+    const kept: Int32Array[] = [];
+    let keptWords = 0;
+    forEachEntry(segment, (entry, size) => {
+      const index = segment.words[entry + INDEX]!;
+      removeSlot(segment.words[entry + HASH]!, (number << shift) + entry);
+      if (found[index] === 1 && (keptWords + size) * 2 <= segmentWords) {
+        kept.push(segment.words.slice(entry, entry + size));
+        keptWords += size;
+        found[index] = 0;
+      } else {
+        onPlaced(values[index]!, FORGOTTEN);
+        values[index] = undefined;
+        freeIndexes.push(index);
+      }
+    });
+    segment.used = 0;
+    segment.entries = 0;
+    segment.found = 0;
+    segment.next = NONE;
+    expected = NONE;
+    append(number);
+    for (const words of kept) {
+      segment.words.set(words, segment.used);
+      const place = (number << shift) + segment.used;
+      segment.used += words.length;
+      segment.entries++;
+      putSlot(words[HASH]!, place);
+      onPlaced(values[words[INDEX]!]!, place);
+    }
+  }
+
+  function putSlot(hash: number, place: number): void {
+    // At most half of the slots lead to entries, and a quarter did once.
+    const entries = values.length - freeIndexes.length;
+    if (entries * 4 > slots.length || (slotsUsed + 1) * 8 > slots.length * 3) rebuildSlots();
+    const mask = slots.length - 1;
+    let slot = (hash << 1) & mask;
+    for (let probe = 0; probe < PROBES; probe++) {
+      const taken = slots[slot + 1]!;
+      if (taken <= 0) {
+        if (taken === 0) slotsUsed++;
+        slots[slot] = hash;
+        slots[slot + 1] = place + 1;
+        return;
+      }
+      slot = (slot + 2) & mask;
+    }
+  }
+
+  function removeSlot(hash: number, place: number): void {
+    const mask = slots.length - 1;
+    let slot = (hash << 1) & mask;
+    for (let probe = 0; probe < PROBES; probe++) {
+      if (slots[slot + 1] === 0) return;
+      if (slots[slot + 1] === place + 1) {
+        slots[slot + 1] = REMOVED;
+        return;
+      }
+      slot = (slot + 2) & mask;
+    }
+  }
+
+  /** Frees the slots that were taken once, and makes more where that is not enough. */
+  function rebuildSlots(): void {
+    slots = new Int32Array(Math.max(slots.length, slotsFor(values.length - freeIndexes.length + 1)));
+    slotsUsed = 0;
+    for (const [number, segment] of segments.entries()) {
+      forEachEntry(segment, (entry) => putSlot(segment.words[entry + HASH]!, (number << shift) + entry));
+    }
+  }
 
   function insert(at: number, length: number, salt: number, hash: number, value: T): void {
-    const bytes = entryBytes(length);
-    // One that takes up a generation by itself would push out all others.
-    if (bytes > halfBytes) return;
-    if (young.bytes + bytes > halfBytes) {
-      old = young;
-      young = generation();
-    }
-    add(young, view, at, length, salt, hash, value);
-    expected = young.used;
+    const size = entryWords(length);
+    // Of a segment that is emptied, up to a half stays.
+    if (size * 2 > segmentWords) return;
+    const segment = roomFor(size);
+    if (segment === undefined) return;
+    const { words, used: entry } = segment;
+    const place = (order.at(-1)! << shift) + entry;
+    words[entry + LENGTH] = length;
+    words[entry + SALT] = salt;
+    words[entry + INDEX] = takeIndex(value);
+    words[entry + HASH] = hash;
+    copyKey(words, entry + KEY, view, at, length);
+    putSlot(hash, place);
+    segment.used += size;
+    segment.entries++;
+    onPlaced(value, place);
   }
 
   return {
@@ -50,53 +252,52 @@ export function byteTable<T>(limitBytes: number): ByteTable<T> {
       if (view.buffer !== bytes.buffer) view = new DataView(bytes.buffer);
       const at = bytes.byteOffset + start;
       const length = end - start;
-      if (expected < young.used && isEntry(young, expected, view, at, length, salt)) {
-        const value = valueAt(young, expected);
-        expected += entryWords(length);
-        return value;
+      let place = expected;
+      if (!isThere(place) || !isEntry(place, at, length, salt)) {
+        place = find(at, length, salt, hashOf(view, at, length, seed ^ salt));
+        if (place === NONE) return undefined;
       }
-      const hash = hashOf(view, at, length, seed ^ salt);
-      let entry = find(young, view, at, length, salt, hash);
-      if (entry !== NONE) {
-        expected = entry + entryWords(length);
-        return valueAt(young, entry);
-      }
-      entry = find(old, view, at, length, salt, hash);
-      if (entry === NONE) return undefined;
-      const value = valueAt(old, entry);
-      insert(at, length, salt, hash, value);
-      return value;
+      expected = next(place, length);
+      return valueAt(place);
     },
     set(bytes, start, end, value, salt = 0) {
       if (view.buffer !== bytes.buffer) view = new DataView(bytes.buffer);
       const at = bytes.byteOffset + start;
       const length = end - start;
       const hash = hashOf(view, at, length, seed ^ salt);
-      const entry = find(young, view, at, length, salt, hash);
-      if (entry === NONE) insert(at, length, salt, hash, value);
-      else young.values[young.words[entry + INDEX]!] = value;
+      const place = find(at, length, salt, hash);
+      if (place === NONE) return insert(at, length, salt, hash, value);
+      const index = segments[place >>> shift]!.words[(place & (segmentWords - 1)) + INDEX]!;
+      if (values[index] !== value) onPlaced(values[index]!, FORGOTTEN);
+      values[index] = value;
+      return onPlaced(value, place);
+    },
+    keyAt(place) {
+      const { words } = segments[place >>> shift]!;
+      const entry = place & (segmentWords - 1);
+      return Buffer.from(Buffer.from(words.buffer, (entry + KEY) * 4, words[entry + LENGTH]));
     },
     get size() {
-      return young.values.length + old.values.length;
+      return values.length - freeIndexes.length;
     },
     get bytes() {
-      return young.bytes + old.bytes;
+      return bytesUsed();
     },
   };
 }
 
-/** An entry is known by the word that it starts at: a header of four words and the key, filled up with zeros. */
-interface Generation<T> {
-  /** Pairs of a hash and the start of an entry + 1; 0 is a free slot. */
-  slots: Int32Array;
-  /** The entries, one after the other. */
-  words: Int32Array;
+/** Entries one after the other, each known by the word that it starts at: a header of four words and the key. */
+interface Segment {
+  readonly words: Int32Array;
   /** The same memory, two words at a time. */
-  longs: BigInt64Array;
+  readonly longs: BigInt64Array;
   /** Words that entries take. */
   used: number;
-  readonly values: T[];
-  bytes: number;
+  entries: number;
+  /** Entries that were found since the segment was looked at. */
+  found: number;
+  /** The place of the first entry that came after those of this segment; `NONE` while there is none. */
+  next: number;
 }
 
 /** The words of an entry's header, and where its key starts. */
@@ -107,7 +308,14 @@ const HASH = 3;
 const KEY = 4;
 
 const NONE = -1;
-const FIRST_ENTRIES = 64;
+const REMOVED = -1;
+const FIRST_ENTRIES = 8;
+
+/** A value's place, among the values and among the free ones. */
+const VALUE_BYTES = 16;
+
+/** Segments that are passed over at the most before one is emptied, so that no look-up takes long. */
+const LOOKS_MAX = 8;
 
 /**
  * A search looks at no more slots than this; a value that finds none free within them is not found again. At the table's
@@ -115,93 +323,34 @@ const FIRST_ENTRIES = 64;
  */
 const PROBES = 64;
 
-/** What an entry takes outside of `words`: its value's place (8) and up to four slots (32). */
-const SLOT_BYTES = 40;
+/** A table has some dozens of segments, of 64 Ki words at the most. */
+function segmentShift(limitBytes: number): number {
+  return Math.max(5, Math.min(16, Math.floor(Math.log2(limitBytes / 4 / 64))));
+}
+
+function emptySegment(size: number): Segment {
+  const words = new Int32Array(size);
+  return { words, longs: new BigInt64Array(words.buffer), used: 0, entries: 0, found: 0, next: NONE };
+}
+
+/** The length of the table of slots for so many entries: two numbers each, half of them free. */
+function slotsFor(entries: number): number {
+  let length = FIRST_ENTRIES * 4;
+  while (length < entries * 4) length *= 2;
+  return length;
+}
+
+function forEachEntry({ words, used }: Segment, visit: (entry: number, size: number) => void): void {
+  for (let entry = 0; entry < used;) {
+    const size = entryWords(words[entry + LENGTH]!);
+    visit(entry, size);
+    entry += size;
+  }
+}
 
 /** Entries are whole pairs of words, so that keys can be compared eight bytes at a time. */
 function entryWords(length: number): number {
   return KEY + ((length + 7) >>> 3) * 2;
-}
-
-function entryBytes(length: number): number {
-  return SLOT_BYTES + entryWords(length) * 4;
-}
-
-function generation<T>(): Generation<T> {
-  const words = new Int32Array(FIRST_ENTRIES * 16);
-  return {
-    slots: new Int32Array(FIRST_ENTRIES * 4),
-    words,
-    longs: new BigInt64Array(words.buffer),
-    used: 0,
-    values: [],
-    bytes: 0,
-  };
-}
-
-function valueAt<T>(table: Generation<T>, entry: number): T {
-  return table.values[table.words[entry + INDEX]!]!;
-}
-
-function find<T>(table: Generation<T>, view: DataView, at: number, length: number, salt: number, hash: number): number {
-  const { slots } = table;
-  const mask = slots.length - 1;
-  let slot = (hash << 1) & mask;
-  for (let probe = 0; probe < PROBES; probe++) {
-    const entry = slots[slot + 1]! - 1;
-    if (entry === NONE) return NONE;
-    if (slots[slot] === hash && isEntry(table, entry, view, at, length, salt)) return entry;
-    slot = (slot + 2) & mask;
-  }
-  return NONE;
-}
-
-function isEntry<T>(
-  table: Generation<T>,
-  entry: number,
-  view: DataView,
-  at: number,
-  length: number,
-  salt: number,
-): boolean {
-  const { words, longs } = table;
-  if (words[entry + LENGTH] !== length || words[entry + SALT] !== (salt | 0)) return false;
-  let long = (entry + KEY) >>> 1;
-  let i = at;
-  for (const end = at + (length & ~7); i < end; i += 8) {
-    if (view.getBigInt64(i, true) !== longs[long++]) return false;
-  }
-  let word = long * 2;
-  if ((length & 4) !== 0) {
-    if (view.getInt32(i, true) !== words[word++]) return false;
-    i += 4;
-  }
-  return (length & 3) === 0 || tailOf(view, i, length & 3) === words[word];
-}
-
-/** Adds an entry that is not there yet. */
-function add<T>(
-  table: Generation<T>,
-  view: DataView,
-  at: number,
-  length: number,
-  salt: number,
-  hash: number,
-  value: T,
-): void {
-  const entry = table.used;
-  const size = entryWords(length);
-  if (entry + size > table.words.length) growWords(table, size);
-  if ((table.values.length + 1) * 4 > table.slots.length) growSlots(table);
-  const { words } = table;
-  words[entry + LENGTH] = length;
-  words[entry + SALT] = salt;
-  words[entry + INDEX] = table.values.push(value) - 1;
-  words[entry + HASH] = hash;
-  copyKey(words, entry + KEY, view, at, length);
-  table.used += size;
-  table.bytes += entryBytes(length);
-  putSlot(table.slots, hash, entry);
 }
 
 function copyKey(words: Int32Array, word: number, view: DataView, at: number, length: number): void {
@@ -209,79 +358,4 @@ function copyKey(words: Int32Array, word: number, view: DataView, at: number, le
   let i = at;
   for (const end = at + (length & ~3); i < end; i += 4) words[to++] = view.getInt32(i, true);
   if ((length & 3) !== 0) words[to] = tailOf(view, i, length & 3);
-}
-
-function putSlot(slots: Int32Array, hash: number, entry: number): void {
-  const mask = slots.length - 1;
-  let slot = (hash << 1) & mask;
-  for (let probe = 0; probe < PROBES; probe++) {
-    if (slots[slot + 1] === 0) {
-      slots[slot] = hash;
-      slots[slot + 1] = entry + 1;
-      return;
-    }
-    slot = (slot + 2) & mask;
-  }
-}
-
-/** Doubles the slots, of which at most half are taken. */
-function growSlots<T>(table: Generation<T>): void {
-  const { words } = table;
-  table.slots = new Int32Array(table.slots.length * 2);
-  for (let entry = 0; entry < table.used; entry += entryWords(words[entry + LENGTH]!)) {
-    putSlot(table.slots, words[entry + HASH]!, entry);
-  }
-}
-
-function growWords<T>(table: Generation<T>, more: number): void {
-  const words = new Int32Array(Math.max(table.words.length * 2, table.used + more));
-  words.set(table.words);
-  table.words = words;
-  table.longs = new BigInt64Array(words.buffer);
-}
-
-/** The last one to three bytes of a key as a word. */
-function tailOf(view: DataView, at: number, count: number): number {
-  let word = view.getUint8(at);
-  if (count > 1) word |= view.getUint8(at + 1) << 8;
-  if (count > 2) word |= view.getUint8(at + 2) << 16;
-  return word;
-}
-
-/** Odd constants with well mixed bits. */
-const P1 = 0x9e3779b1;
-const P2 = 0x85ebca77;
-const P3 = 0xc2b2ae3d;
-
-/**
- * A 32-bit hash of a region, in four lanes that do not wait for one another. It only has to spread keys: the seed keeps
- * others from choosing keys that meet, and every hit is compared in full.
- */
-function hashOf(view: DataView, at: number, length: number, seed: number): number {
-  let a = seed ^ Math.imul(length, P1);
-  let b = Math.imul(seed, P2) ^ P3;
-  let c = seed ^ P3;
-  let d = Math.imul(seed, P3) ^ P1;
-  let i = at;
-  for (const end = at + (length & ~15); i < end; i += 16) {
-    a = Math.imul(a ^ view.getInt32(i, true), P1);
-    a ^= a >>> 15;
-    b = Math.imul(b ^ view.getInt32(i + 4, true), P2);
-    b ^= b >>> 13;
-    c = Math.imul(c ^ view.getInt32(i + 8, true), P1);
-    c ^= c >>> 14;
-    d = Math.imul(d ^ view.getInt32(i + 12, true), P2);
-    d ^= d >>> 16;
-  }
-  for (const end = at + (length & ~3); i < end; i += 4) {
-    a = Math.imul(a ^ view.getInt32(i, true), P3);
-    a ^= a >>> 15;
-  }
-  if ((length & 3) !== 0) b = Math.imul(b ^ tailOf(view, i, length & 3), P2);
-  return mixed(mixed(a) ^ b) ^ mixed(mixed(c) ^ d);
-}
-
-function mixed(word: number): number {
-  const half = Math.imul(word ^ (word >>> 15), P2);
-  return Math.imul(half ^ (half >>> 13), P3) ^ (half >>> 16);
 }

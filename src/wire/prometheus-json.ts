@@ -27,7 +27,7 @@ const ANSWER_CHARS = 256 * 1024 * 1024;
  * from columns. Times are seconds with up to three decimals, values are strings. Throws `limit` for an answer that is too
  * long to be text.
  */
-export function vectorJson(rows: readonly JsonRow[], timeMs: number): string {
+export function vectorJson(rows: Iterable<JsonRow>, timeMs: number): string {
   const list = startList();
   const time = timeJson(timeMs);
   for (const { labels, values, present, histograms } of rows) {
@@ -41,7 +41,7 @@ export function vectorJson(rows: readonly JsonRow[], timeMs: number): string {
 }
 
 /** Series without a point are left out. */
-export function matrixJson(rows: readonly JsonRow[], grid: StepGrid): string {
+export function matrixJson(rows: Iterable<JsonRow>, grid: StepGrid): string {
   const list = startList();
   // Every series has the same times, and writing a time costs as much as writing a value.
   const times = Array.from({ length: grid.steps }, (_none, step) => timeJson(grid.startMs + step * grid.stepMs));

@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { pino, type Logger } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startAgent, type Agent } from '../../src/agent/agent.ts';
 import { openDatabase } from '../../src/base/sqlite.ts';
-import { openStreamsDb } from '../../src/coverage/streams-db.ts';
+import { openCoverageDb } from '../../src/coverage/coverage-db.ts';
+import { shardFolder } from '../../src/shard/open-shards.ts';
 import { openStore } from '../../src/store/store.ts';
 import { metricsRequest, nanos, text } from '../wire/otlp-requests.ts';
 
@@ -23,12 +25,12 @@ beforeEach(() => {
 
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function start(): Promise<Agent> {
+function start(shards = 0): Promise<Agent> {
   const policy = join(dir, 'policy.yaml');
   writeFileSync(policy, 'version: 1\ndomain: eu\nlabels: {permit: []}\nmetrics: []\n');
   const listen = { otlp: '127.0.0.1:0', federation: '127.0.0.1:0' };
-  const store = join(dir, 'eu.sqlite');
-  return startAgent({ domain: 'eu', jurisdiction: 'DE', listen, store, policy, token: 'token' }, log);
+  const store = join(dir, 'eu');
+  return startAgent({ domain: 'eu', jurisdiction: 'DE', listen, store, policy, token: 'token', shards }, log);
 }
 
 async function send(agent: Agent): Promise<number> {
@@ -49,22 +51,22 @@ test('says in its log where it is', async () => {
 test('a locked database of streams fails no request and keeps no step of the shutdown from running', async () => {
   const agent = await start();
   const streamsPath = join(dir, 'eu.coverage.sqlite');
-  const lock = openDatabase(streamsPath, { durability: 'process', kind: 'CMTS', migrations: [''] });
+  const lock = openDatabase(streamsPath, { durability: 'process', kind: 'CMTS', migrations: ['', ''] });
   lock.exec('BEGIN IMMEDIATE');
   expect(await send(agent)).toBe(200);
   expect(lines.map((line) => line['msg'])).toContain('streams could not be written down, the next try is later');
   lock.exec('ROLLBACK');
   lock.close();
-  expect(agent.store.stats().samples).toBe(1);
+  expect(agent.shards.stats().samples).toBe(1);
   await agent.close();
-  const streams = openStreamsDb(streamsPath);
-  expect(streams.load()).toMatchObject([{ signal: 'metrics', job: 's' }]);
-  streams.close();
+  const coverage = openCoverageDb(streamsPath, 'process');
+  expect(coverage.streams.load()).toMatchObject([{ signal: 'metrics', job: 's' }]);
+  coverage.close();
 });
 
 test('a step of the shutdown that fails is logged and the others run', async () => {
   const agent = await start();
-  const { store } = agent;
+  const store = agent.shards.stores[0]!;
   const close = store.close;
   store.close = () => {
     close();
@@ -75,7 +77,7 @@ test('a step of the shutdown that fails is logged and the others run', async () 
   // Both listeners and both databases are free again.
   await expect(fetch(agent.otlpUrl)).rejects.toThrow();
   await expect(fetch(agent.federationUrl)).rejects.toThrow();
-  openStore({ path: join(dir, 'eu.sqlite') }).close();
+  openStore({ path: join(dir, 'eu', shardFolder(0)) }).close();
 });
 
 test('senders that stop half-way keep neither others nor the end waiting', async () => {
@@ -97,4 +99,21 @@ test('senders that stop half-way keep neither others nor the end waiting', async
   await agent.close();
   expect(Date.now() - before).toBeLessThan(5_000);
   for (const socket of sockets) socket.destroy();
+});
+
+test('an agent that loses a thread of its store says so and takes nothing more', { timeout: 30_000 }, async () => {
+  const workers: Worker[] = [];
+  const note = (worker: Worker): void => void workers.push(worker);
+  process.on('worker', note);
+  const agent = await start(1);
+  process.off('worker', note);
+  expect(await send(agent)).toBe(200);
+  await workers[0]!.terminate();
+  expect((await agent.failed).message).toMatch(/shard-0 has ended/);
+  expect(await send(agent)).toBe(503);
+  await agent.close();
+  expect(lines.filter((line) => line['level'] === 60)).toMatchObject([{ msg: 'the agent cannot go on' }]);
+  const again = await start(1);
+  expect(again.shards.stats().samples).toBe(1);
+  await again.close();
 });

@@ -1,20 +1,32 @@
 import { expect, test } from 'vitest';
 import { ComityError } from '../../src/base/errors.ts';
-import { ingest } from '../../src/agent/ingest.ts';
+import { LIMITS } from '../../src/base/limits.ts';
+import { ingest, type IngestShards } from '../../src/agent/ingest.ts';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
 import type { Appended, Batch } from '../../src/model/batch.ts';
 import { labelsOf } from '../../src/model/labels.ts';
+import { collectGarbage } from '../../src/shard/garbage.ts';
 
-/** A store that notes its commits; batches of the metric `bad` fail with `failure`. */
-function notingStore(failure: Error) {
+/** A shard that notes its commits; batches of the metric `bad` fail with `failure`. */
+function notingStore(failure: Error): IngestShards & { readonly commits: number[][]; memoryBytes: number } {
   const commits: number[][] = [];
-  return {
-    commits,
-    appendAll(batches: readonly Batch[]): readonly Appended[] {
+  const shard = {
+    async appendAll(batches: readonly Batch[]): Promise<readonly Appended[]> {
       commits.push(batches.map(({ times }) => times[0]!));
+      await new Promise((resolve) => setTimeout(resolve, 1));
       if (batches.some(({ series }) => series[0]!.labels.includes('bad'))) throw failure;
       return batches.map(() => ({ stored: 1, repeated: 0, rejected: new Map(), histograms: 0, exemplars: 0 }));
     },
+  };
+  return {
+    commits,
+    memoryBytes: 0,
+    shards: [shard],
+    stats() {
+      return { series: 0, samples: 0, bytes: 0, quarantined: 0, memoryBytes: this.memoryBytes };
+    },
+    heapPart: () => 0,
+    collectGarbage,
   };
 }
 
@@ -83,12 +95,42 @@ test('memory that is garbage is no reason to refuse, memory that is held is', as
   expect.unreachable('it never took anything again');
 });
 
+test('batches gather while a commit is under way', async () => {
+  const store = notingStore(new Error('none'));
+  const intake = ingest(store, { onFailure: ignored });
+  const first = intake.append(batch(1));
+  await new Promise((resolve) => setImmediate(resolve));
+  const others = [intake.append(batch(2))];
+  await new Promise((resolve) => setImmediate(resolve));
+  others.push(intake.append(batch(3)));
+  await Promise.all([first, ...others]);
+  expect(store.commits).toEqual([[1], [2, 3]]);
+});
+
+test('more than is kept waiting is turned away, and taken once there is room', async () => {
+  const store = notingStore(new Error('none'));
+  const intake = ingest(store, { onFailure: ignored });
+  const half: Batch = { ...batch(1), times: new Float64Array(LIMITS.appendBytesAtOnce / 64 + 1) };
+  const outcomes = await Promise.allSettled([intake.append(half), intake.append(half), intake.append(batch(2))]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect((await intake.append(half)).stored).toBe(1);
+});
+
+test('memory that the shards hold counts as well', async () => {
+  const store = notingStore(new Error('none'));
+  store.memoryBytes = 2 ** 50;
+  const intake = ingest(store, { memoryBytes: 2 ** 49, onFailure: ignored });
+  await expect(intake.append(batch(1))).rejects.toMatchObject({ code: 'unavailable' });
+  expect(intake.memoryBytes()).toBeGreaterThan(2 ** 50);
+});
+
 test('what waits when it closes is committed, what comes later is refused', async () => {
   const store = notingStore(new Error('none'));
   const intake = ingest(store, { onFailure: ignored });
   const waiting = intake.append(batch(1));
-  intake.close();
+  const closed = intake.close();
   expect(await waiting).toMatchObject({ stored: 1 });
+  await closed;
   await expect(intake.append(batch(2))).rejects.toMatchObject({ code: 'unavailable' });
   expect(store.commits).toEqual([[1]]);
 });

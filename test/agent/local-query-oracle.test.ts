@@ -13,6 +13,8 @@ import {
 } from '../../src/model/histogram.ts';
 import { labelsOf, labelsRecord } from '../../src/model/labels.ts';
 import { isStaleAt, type SeriesColumns } from '../../src/model/series.ts';
+import { localShard } from '../../src/shard/local-shard.ts';
+import { openQueries } from '../../src/shard/queries.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { nativeSeries, type NativeSample } from '../engine/native-series.ts';
 import type { SeriesExemplars } from '../../src/model/batch.ts';
@@ -140,7 +142,7 @@ function fill(store: Store, series: readonly SeriesColumns[], exemplars: readonl
   }
   const { stored, rejected } = store.append(batch.build());
   expect([stored, rejected.size]).toEqual([series.reduce((all, { times }) => all + times.length, 0), 0]);
-  store.checkpoint();
+  store.flush();
 }
 
 interface Reply {
@@ -184,7 +186,7 @@ describe.skipIf(program === undefined)(`what a real Prometheus answers, seed ${S
     await writeNatives(oracle, [], exemplars);
     fill(store, series, exemplars);
     localQueryApi(app, {
-      source: store,
+      queries: openQueries([localShard(store)]),
       onFault(error) {
         throw error;
       },

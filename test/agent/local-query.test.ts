@@ -6,6 +6,8 @@ import { httpServer, listen } from '../../src/base/http.ts';
 import { LIMITS } from '../../src/base/limits.ts';
 import type { Metadata } from '../../src/model/batch.ts';
 import { labelsOf } from '../../src/model/labels.ts';
+import { localShard } from '../../src/shard/local-shard.ts';
+import { openQueries } from '../../src/shard/queries.ts';
 import { exponential, nativeSeries } from '../engine/native-series.ts';
 import { matches, memorySource } from '../memory-source.ts';
 
@@ -27,16 +29,17 @@ const faults: ComityError[] = [];
 let url: string;
 
 beforeAll(async () => {
-  localQueryApi(app, {
-    source: {
-      ...memorySource(HELD),
-      metadata: () => FAMILIES,
-      *exemplars(matchers, fromMs, toMs) {
-        if (toMs === 666_000) throw new Error('a fault');
-        if (TIME_MS < fromMs || TIME_MS > toMs) return;
-        for (const { labels } of HELD) if (matches(labels, matchers)) yield { labels, exemplars: [EXEMPLAR] };
-      },
+  const shard = localShard({
+    ...memorySource(HELD),
+    metadata: () => FAMILIES,
+    *exemplars(matchers, fromMs, toMs) {
+      if (toMs === 666_000) throw new Error('a fault');
+      if (TIME_MS < fromMs || TIME_MS > toMs) return;
+      for (const { labels } of HELD) if (matches(labels, matchers)) yield { labels, exemplars: [EXEMPLAR] };
     },
+  });
+  localQueryApi(app, {
+    queries: openQueries([shard]),
     onFault: (error) => faults.push(error),
   });
   url = await listen(app, '127.0.0.1:0');

@@ -61,7 +61,10 @@ describe('a call of a gRPC client', () => {
     client = grpcClient(harness.target, gzip);
     expect(await callGrpc(client, path, body)).toMatchObject({ code: status.OK, body: EMPTY });
     const signal = path === TRACES_PATH ? 'traces' : 'metrics';
-    expect(harness.calls).toEqual([`append ${rows}`, `${signal} [{"job":"s","instance":""}] ${NOW_MS}`]);
+    expect(harness.calls).toEqual([
+      `append ${rows}`,
+      `${signal} [{"job":"s","instance":"","latestMs":${NOW_MS}}] ${NOW_MS}`,
+    ]);
     await expect
       .poll(() => harness.counted)
       .toEqual([

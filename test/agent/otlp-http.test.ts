@@ -114,7 +114,10 @@ describe('a request that is stored', () => {
     expect(reply.body.toString()).toBe(isJson ? '{}' : '');
     const signal = url === '/v1/traces' ? 'traces' : 'metrics';
     const rows = signal === 'traces' ? 18 : 1;
-    expect(harness.calls).toEqual([`append ${rows}`, `${signal} [{"job":"s","instance":""}] ${NOW_MS}`]);
+    expect(harness.calls).toEqual([
+      `append ${rows}`,
+      `${signal} [{"job":"s","instance":"","latestMs":${NOW_MS}}] ${NOW_MS}`,
+    ]);
     if (signal === 'metrics') {
       expect(harness.rows).toMatchObject([
         { labels: { __name__: 'g', domain: 'eu', job: 's', service_name: 's' }, timeMs: NOW_MS, value: 5, mode: 0 },

@@ -266,7 +266,9 @@ describe(`metrics of the SDK, seed ${SEED}`, () => {
         value: 1,
       });
     }
-    expect(harness.calls[1]).toMatch(/^metrics \[\{"job":"shop\/checkout","instance":"checkout-1"\}\] \d+$/);
+    expect(harness.calls[1]).toMatch(
+      /^metrics \[\{"job":"shop\/checkout","instance":"checkout-1","latestMs":\d+\}\] \d+$/,
+    );
     await provider.shutdown();
   });
 });

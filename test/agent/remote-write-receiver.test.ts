@@ -2,9 +2,9 @@ import { connect } from 'node:net';
 import { compress } from 'snappyjs';
 import { describe, expect, test } from 'vitest';
 import { ComityError, type ErrorCode } from '../../src/base/errors.ts';
-import { recentRequests } from '../../src/agent/recent-requests.ts';
 import { LIMITS } from '../../src/base/limits.ts';
 import type { Appended, RejectReason } from '../../src/model/batch.ts';
+import { openStore } from '../../src/store/store.ts';
 import { mutate } from '../mutate.ts';
 import { randomFrom } from '../random.ts';
 import {
@@ -33,7 +33,7 @@ describe('a request that is stored whole', () => {
     expect(answer).toMatchObject({ status: 204, text: '', written: message === V1 ? undefined : '1 0 0' });
     expect(harness.batches.flatMap(rowsOf)).toHaveLength(1);
     expect(harness.calls).toEqual([
-      'streams metrics [{"job":"api","instance":"a:1"}] 7',
+      `streams metrics [{"job":"api","instance":"a:1","latestMs":${T}}] 7`,
       'accepted remote_write metrics 1',
       'answered remote_write metrics 204',
     ]);
@@ -92,47 +92,23 @@ describe('a request that is stored whole', () => {
   });
 });
 
-describe('a request that comes again', () => {
-  /** Two samples of one series: the store knows only the last one again. */
-  const samples = [1, 2].map((k) => ({ value: k, timestamp: T + k }));
-  const exemplars = [{ labels: [['trace_id', 'a'] as const], value: 1, timestamp: T }];
-  const body = encodeV2([{ labels: UP, samples, exemplars }]);
-  const outOfOrder: Appended = {
-    stored: 0,
-    repeated: 1,
-    rejected: new Map([['out_of_order', { count: 1, firstRow: 0 }]]),
-    histograms: 0,
-    exemplars: 0,
-  };
+describe('a request that is sent again', () => {
+  const samples = [1, 2, 3].map((k) => ({ value: k, timestamp: T + k }));
+  const exemplars = [1, 2].map((k) => ({ labels: [['trace_id', `t${k}`] as const], value: k, timestamp: T + k }));
 
-  test('is stored whole as it was the first time', async () => {
-    let first = true;
-    const harness = await startReceiver({
-      async append(batch) {
-        const appended = first ? allStored(batch) : outOfOrder;
-        first = false;
-        return appended;
-      },
-    });
-    for (let i = 0; i < 2; i++) {
-      expect(await write(harness, V2, body)).toMatchObject({ status: 204, text: '', written: '2 0 1' });
+  test.each([V1, V2])('is stored already, whatever lies between: %s', async (message) => {
+    const store = openStore({ path: ':memory:', now: () => T + 60_000 });
+    const harness = await startReceiver({ append: async (batch) => store.append(batch) });
+    const body = encode(message, [{ labels: UP, samples, exemplars }]);
+    const later = encode(message, [{ labels: UP, samples: [{ value: 9, timestamp: T + 30_000 }] }]);
+    for (const sent of [body, body, later, body]) {
+      expect(await write(harness, message, sent)).toMatchObject({ status: 204, text: '' });
     }
-    expect(harness.calls.filter((call) => call === 'accepted remote_write metrics 2')).toHaveLength(2);
+    expect(store.stats().samples).toBe(4);
     expect(harness.calls.filter((call) => call.startsWith('rejected'))).toEqual([]);
-    const other = encodeV2([{ labels: UP, samples: [samples[0]!, { value: 3, timestamp: T + 2 }] }]);
-    expect(await write(harness, V2, other)).toMatchObject({ status: 400, written: '1 0 0' });
-  });
-
-  test('is refused again', async () => {
-    const harness = await startReceiver({ append: async () => outOfOrder });
-    for (let i = 0; i < 2; i++) expect(await write(harness, V2, body)).toMatchObject({ status: 400, written: '1 0 0' });
-  });
-
-  test('is forgotten after many others', () => {
-    const recent = recentRequests(2);
-    for (const text of ['a', 'b', 'a', 'c']) recent.add(V2, Buffer.from(text));
-    expect(['a', 'b', 'c', 'd'].map((text) => recent.has(V2, Buffer.from(text)))).toEqual([true, false, true, false]);
-    expect(recent.has(V1, Buffer.from('a'))).toBe(false);
+    const other = encode(message, [{ labels: UP, samples: [samples[0]!, { value: 7, timestamp: T + 2 }] }]);
+    expect(await write(harness, message, other)).toMatchObject({ status: 400, text: /^1 duplicate_timestamp/ });
+    store.close();
   });
 });
 
@@ -147,7 +123,7 @@ describe('a request of which something is left out', () => {
     expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8');
     expect(harness.batches.flatMap(rowsOf)).toHaveLength(1);
     expect(harness.calls).toEqual([
-      'streams metrics [{"job":"api","instance":"a:1"}] 7',
+      `streams metrics [{"job":"api","instance":"a:1","latestMs":${T}}] 7`,
       'accepted remote_write metrics 1',
       'rejected remote_write metrics bad_metric_name 2',
       'answered remote_write metrics 400',

@@ -7,14 +7,17 @@ import { httpServer } from '../../src/base/http.ts';
 import { releaseError, releaseStatus, type Border } from '../../src/border/release.ts';
 import { openReleased, type Released } from '../../src/border/released.ts';
 import { parsePolicy } from '../../src/policy/document.ts';
+import { localShard } from '../../src/shard/local-shard.ts';
+import { openQueries } from '../../src/shard/queries.ts';
 import { memorySource } from '../memory-source.ts';
+import { bareSource } from '../shard/memory-shards.ts';
 
 /** What a caller in bad faith would write. */
 const forge = (value: unknown): Released => value as Released;
 
 const BORDER: Border = {
   policy: parsePolicy('{version: 1, domain: eu, labels: {permit: []}}', 'test', 'eu', 'domain'),
-  source: memorySource([]),
+  data: openQueries([localShard(bareSource(memorySource([])))]),
   status: () => ({
     domain: 'eu',
     policyDigest: '',

@@ -4,6 +4,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serve } from '../../src/cli/serve.ts';
 import { freePorts } from '../../scripts/demo/processes.ts';
 
 let dir: string;
@@ -112,4 +113,12 @@ it.skipIf(!existsSync(FULL))('an agent whose log has no room goes on', async () 
   for (let i = 0; i < 3; i++) expect((await fetch(`${url}/v1/metrics`, { method: 'POST' })).status).toBe(415);
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
+});
+
+it('a program that cannot go on is closed, and its error thrown', async () => {
+  let closed = false;
+  const failed = Promise.resolve(new Error('a thread has ended'));
+  const close = async (): Promise<void> => void (closed = true);
+  await expect(serve(async () => ({ failed, close }))).rejects.toThrow('a thread has ended');
+  expect(closed).toBe(true);
 });

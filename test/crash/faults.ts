@@ -11,11 +11,11 @@ export const FAULTS = {
     what: 'senders get their reply before the record is written',
     edits: [
       {
-        file: 'src/agent/ingest.ts',
-        find: 'if (waiting.length === 1) setImmediate(flush);',
+        file: 'src/shard/append-queue.ts',
+        find: 'underWay ??= new Promise<void>((next) => setImmediate(next)).then(flush);',
         replace: `
           resolve({ stored: batch.times.length, repeated: 0, rejected: new Map(), histograms: 0, exemplars: 0 });
-          if (waiting.length === 1) setTimeout(flush, 20);`,
+          underWay ??= new Promise<void>((next) => setTimeout(next, 20)).then(flush);`,
       },
     ],
   },
@@ -24,7 +24,7 @@ export const FAULTS = {
     edits: [
       {
         file: 'src/store/append.ts',
-        find: 'if (batch.delivery !== undefined && pending.count > rowsBefore) deliveries.stage(batch.delivery, points.rejected);',
+        find: 'if (batch.delivery !== undefined && stores) deliveries.stage(batch.delivery, points.rejected);',
         replace: '',
       },
     ],

@@ -42,7 +42,9 @@ export async function makeVictim(fault: FaultName | undefined): Promise<Victim> 
       `  otlp_grpc: 127.0.0.1:${grpc}`,
       `  query: 127.0.0.1:${query}`,
       `  federation: 127.0.0.1:${federation}`,
-      'store: agent.sqlite',
+      'store: store',
+      // Faults are planted in the main thread alone.
+      `shards: ${fault === undefined ? 2 : 0}`,
       'policy: policy.yaml',
       `token: ${randomBytes(16).toString('hex')}`,
     ].join('\n'),

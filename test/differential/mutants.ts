@@ -39,8 +39,8 @@ export const MUTANTS = {
           const total = node.kind === 'binary' && !node.returnBool && isScalar(node.right) ? node.left : node;
           if (total !== node && ['sum', 'count'].includes(total.op) && ['>', '<', '>=', '<='].includes(node.op)) {
             const grouping = total.without
-              ? total.grouping.filter((label) => label !== domainLabel)
-              : [...new Set([...total.grouping, domainLabel])];
+              ? total.grouping.filter((label) => label !== 'domain')
+              : [...new Set([...total.grouping, 'domain'])];
             return split({ ...total, op: 'sum', expr: { ...node, left: { ...total, grouping } } });
           }`,
       },
@@ -60,7 +60,12 @@ export const MUTANTS = {
     what: 'range windows include the sample at their left end',
     edits: [
       {
-        file: 'src/engine/rollup.ts',
+        file: 'src/engine/extrapolated.ts',
+        find: 'while (from < to && times[from]! <= start) from++;',
+        replace: 'while (from < to && times[from]! < start) from++;',
+      },
+      {
+        file: 'src/engine/rollup-kernels.ts',
         find: 'while (from < to && times[from]! <= start) from++;',
         replace: 'while (from < to && times[from]! < start) from++;',
       },

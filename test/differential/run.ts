@@ -5,7 +5,7 @@ import type { Expr } from '../../src/promql/ast.ts';
 import { printExpr } from '../../src/promql/print.ts';
 import { startOracle } from '../oracle/oracle.ts';
 import { remoteWrite } from '../oracle/remote-write.ts';
-import { startFederation, type Federation } from '../system/federation.ts';
+import { startFederation, store, type Federation } from '../system/federation.ts';
 import { ask } from './ask.ts';
 import { termSum } from './companion.ts';
 import type { Difference } from './compare.ts';
@@ -50,9 +50,11 @@ export async function runDifferential(options: Options, say: (line: string) => v
   const oracle = await startOracle();
   let federation: Federation | undefined;
   try {
-    federation = await startFederation({ domains: DOMAINS, policy: policyFor });
+    // A mutant is planted in this thread alone.
+    const shards = options.mutant === undefined ? shardsOf : () => 0;
+    federation = await startFederation({ domains: DOMAINS, policy: policyFor, shards });
     await remoteWrite(oracle, [...dataset.byDomain.values()].flat());
-    fillStores(federation, dataset);
+    await fillStores(federation, dataset);
     say(`seed ${options.seed}: ${describe(dataset)}, ready after ${secondsSince(started)} s`);
     const sides = { oracle: oracle.url, hub: federation.url };
     return { ...(await askAll(sides, options, say)), seconds: secondsSince(started) };
@@ -105,11 +107,16 @@ async function explainWrong(sides: Sides, number: number, given: Case, differenc
   };
 }
 
-/** Several batches a domain; one domain's older half lies in chunks, as after a checkpoint. */
-function fillStores(federation: Federation, dataset: Dataset): void {
+/** One domain answers from two threads, one from one, the others from none. */
+function shardsOf(domain: string): number {
+  return Math.max(0, 2 - DOMAINS.indexOf(domain));
+}
+
+/** Several batches a domain; one domain's older half lies in chunks. */
+async function fillStores(federation: Federation, dataset: Dataset): Promise<void> {
   for (const [domain, series] of dataset.byDomain) {
-    const store = federation.agents.get(domain)?.store;
-    if (store === undefined) throw new Error(`no agent of ${domain}`);
+    const agent = federation.agents.get(domain);
+    if (agent === undefined) throw new Error(`no agent of ${domain}`);
     const middle = (dataset.startMs + dataset.endMs) / 2;
     for (const [fromMs, toMs] of [
       [-Infinity, middle],
@@ -117,14 +124,16 @@ function fillStores(federation: Federation, dataset: Dataset): void {
     ] as const) {
       for (let i = 0; i < series.length; i += SERIES_PER_BATCH) {
         const batch = batchOf(series.slice(i, i + SERIES_PER_BATCH), fromMs, toMs);
-        const { stored, rejected } = store.append(batch);
+        const { stored, rejected } = await store(agent, batch);
         if (stored !== batch.times.length) {
           throw new Error(
             `${domain} stored ${stored} of ${batch.times.length} samples: ${JSON.stringify([...rejected])}`,
           );
         }
       }
-      if (domain === DOMAINS[0] && toMs === middle) store.checkpoint();
+      if (domain === DOMAINS[0] && toMs === middle) {
+        await Promise.all(agent.shards.shards.map((shard) => shard.compact()));
+      }
     }
   }
 }

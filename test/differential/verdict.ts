@@ -71,7 +71,8 @@ function lackOfCoverage(want: Answer, got: Answer): Difference | undefined {
   return { kind: 'outcome', where: 'data.coverage', want: describeOutcome(want), got: shown };
 }
 
-function rankingOf(expr: Expr): Ranking | undefined {
+/** What `topk` and `bottomk` at the root of a query leave open; undefined for any other. */
+export function rankingOf(expr: Expr): Ranking | undefined {
   if (expr.kind === 'paren') return rankingOf(expr.expr);
   if (expr.kind !== 'aggregate' || (expr.op !== 'topk' && expr.op !== 'bottomk')) return undefined;
   if (expr.param?.kind !== 'number') return undefined;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { startUsage, type EvalContext } from '../../src/engine/context.ts';
+import type { EvalContext } from '../../src/engine/context.ts';
+import { startUsage } from '../../src/engine/usage.ts';
 import { aggregateGroups, evaluate } from '../../src/engine/evaluate.ts';
 import { joinHistograms } from '../../src/engine/histogram-rows.ts';
 import { selectRange } from '../../src/engine/select-range.ts';

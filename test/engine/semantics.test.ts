@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startUsage } from '../../src/engine/context.ts';
+import { startUsage } from '../../src/engine/usage.ts';
 import { evaluate } from '../../src/engine/evaluate.ts';
 import { rangeGrid } from '../../src/model/grid.ts';
 import { labelsRecord } from '../../src/model/labels.ts';

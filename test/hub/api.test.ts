@@ -3,7 +3,7 @@ import { LIMITS } from '../../src/base/limits.ts';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
 import { labelsOf } from '../../src/model/labels.ts';
 import { callApi } from '../system/api.ts';
-import { startFederation, type Federation } from '../system/federation.ts';
+import { startFederation, store, type Federation } from '../system/federation.ts';
 
 const NOW_MS = Math.floor(Date.now() / 1000) * 1000;
 const NOW = NOW_MS / 1000;
@@ -35,7 +35,7 @@ metrics:
   for (const [domain, name, i] of held) {
     const batch = batchBuilder();
     batch.add(labelsOf({ __name__: name, i, domain }), NOW_MS, 1);
-    federation.agents.get(domain)!.store.append(batch.build());
+    await store(federation.agents.get(domain)!, batch.build());
   }
 });
 

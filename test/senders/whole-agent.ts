@@ -34,6 +34,7 @@ export async function startWholeAgent(options: Partial<AgentConfig> = {}): Promi
         store: join(dir, 'eu.sqlite'),
         policy,
         token: 'a token of this test alone',
+        shards: 0,
         ...options,
       },
       log,

@@ -1,20 +1,30 @@
 import { expect, test } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
 import { batchBuilder, type BatchBuilder } from '../../src/model/batch-builder.ts';
-import { ADD, ADD_ONCE, NO_REF, SET, seriesHandle, type Batch, type Metadata } from '../../src/model/batch.ts';
+import {
+  ADD,
+  ADD_ONCE,
+  NO_ID,
+  NO_REF,
+  SET,
+  seriesHandle,
+  type Batch,
+  type Metadata,
+  type SeriesHandle,
+} from '../../src/model/batch.ts';
 import { labelsOf } from '../../src/model/labels.ts';
 import { openStore, type Store, type StoreProgress } from '../../src/store/store.ts';
-import { printAll, readable, storePath, tamper } from './samples.ts';
+import { HEAD, readable, storePath, tamper } from './samples.ts';
 
 const NOW = 1_000_000;
 
 function open(path = storePath(), limits: { seriesLimit?: number; metricSeriesLimit?: number } = {}): Store {
-  return openStore({ path, now: () => NOW, ...limits });
+  return openStore({ path, now: () => NOW, outOfOrderMs: 0, ...limits });
 }
 
 /** Opens the store anew, its records read back or its chunks. */
-function reopened(store: Store, path: string, checkpoint: boolean): Store {
-  if (checkpoint) store.checkpoint();
+function reopened(store: Store, path: string, flush: boolean): Store {
+  if (flush) store.flush();
   store.close();
   return open(path);
 }
@@ -135,26 +145,48 @@ test('one metric name has no more series than its limit, and no room is lost for
   again.close();
 });
 
-test('handles know their series, also behind equal label sets and in other stores', () => {
-  const [one, two] = [open(), open()];
-  const handle = seriesHandle(labelsOf({ __name__: 'm', a: '1' }));
-  const twin = seriesHandle(Object.freeze(labelsOf({ __name__: 'm', a: '1' })));
-  const sampled = (timeMs: number, ...handles: (typeof handle)[]): Batch =>
+test('handles know their series, also behind equal label sets and after what was there first is gone', async () => {
+  const path = storePath();
+  let store = open(path);
+  const sampled = (timeMs: number, ...handles: SeriesHandle[]): Batch =>
     built((builder) => {
       for (const each of handles) builder.sample(builder.series(each), timeMs++, timeMs);
     });
-  two.append(built((builder) => builder.add(labelsOf({ __name__: 'first' }), 1, 1)));
-  expect(handle.ref).toBe(NO_REF);
-  one.append(sampled(10, handle, twin, handle));
-  expect([handle.ref, twin.ref]).toEqual([0, 0]);
-  // There its reference is another series'.
-  two.append(sampled(20, handle, twin));
-  one.append(sampled(30, twin, handle));
-  expect(printAll(one).map((text) => text.replaceAll(/=\w+/g, ''))).toEqual(['__name__,m,a,1: 10 11 12 30 31']);
-  expect(readable(two, 'first')).toBe('1:1');
-  expect(readable(two, 'm')).toBe('20:21 21:22');
-  one.close();
-  two.close();
+  const first = seriesHandle(labelsOf({ __name__: 'first' }));
+  const handle = seriesHandle(labelsOf({ __name__: 'm', a: '1' }));
+  const twin = seriesHandle(Object.freeze(labelsOf({ __name__: 'm', a: '1' })));
+  expect([handle.ref, handle.id]).toEqual([NO_REF, NO_ID]);
+  store.append(sampled(1, first));
+  store.append(sampled(10, handle, twin, handle));
+  expect([twin.ref, twin.id]).toEqual([handle.ref, handle.id]);
+  expect([first, handle].map(({ ref, id }) => store.knows(ref, id))).toEqual([true, true]);
+  expect([store.knows(first.ref, handle.id), store.knows(NO_REF, NO_ID), store.knows(99, 1)]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+  const one = { ...first };
+  store.delete([{ name: '__name__', op: '=', value: 'first' }], -Infinity, Infinity);
+  await store.compact();
+  expect(store.knows(one.ref, one.id)).toBe(false);
+  // The next new series takes the place, but not the id.
+  const newcomer = seriesHandle(labelsOf({ __name__: 'newcomer' }));
+  store.append(sampled(20, newcomer));
+  expect(newcomer.ref).toBe(one.ref);
+  expect(newcomer.id).toBeGreaterThan(handle.id);
+  store.append(sampled(30, first, handle));
+  expect(readable(store, 'newcomer')).toBe('20:21');
+  expect(readable(store, 'first')).toBe('30:31');
+  expect(readable(store, 'm')).toBe('10:11 11:12 12:13 31:32');
+  // No id comes again after an open either, not even the highest one.
+  store.delete([{ name: '__name__', op: '=', value: 'first' }], -Infinity, Infinity);
+  await store.compact();
+  store.close();
+  store = open(path);
+  const last = seriesHandle(labelsOf({ __name__: 'last' }));
+  store.append(sampled(40, last));
+  expect(last.id).toBeGreaterThan(first.id);
+  store.close();
 });
 
 test('batches of one commit are stored as if one came after the other', () => {
@@ -183,7 +215,7 @@ test('batches of one commit are stored as if one came after the other', () => {
 });
 
 test('a delivery that comes again is a repetition, but for what was rejected while that is known', () => {
-  for (const checkpoint of [false, true]) {
+  for (const flush of [false, true]) {
     const path = storePath();
     let store = open(path);
     const batch = built((builder) => {
@@ -196,7 +228,7 @@ test('a delivery that comes again is a repetition, but for what was rejected whi
     const again = { stored: 0, histograms: 0, exemplars: 1 };
     const rejected = new Map([['too_far_in_future', { count: 1, firstRow: 1 }]]);
     expect(store.append(batch)).toEqual({ ...again, repeated: 2, rejected });
-    store = reopened(store, path, checkpoint);
+    store = reopened(store, path, flush);
     expect(store.append(batch)).toEqual({ ...again, repeated: 3, rejected: new Map() });
     expect(store.append({ ...batch, delivery: 'two' })).toMatchObject({ stored: 1, repeated: 1 });
     expect(readable(store, 'm')).toBe('9:0 10:2');
@@ -225,7 +257,7 @@ test('exemplars are kept in order, with their series', () => {
       ({ labels: [, name], exemplars }) =>
         `${name} ${exemplars.map((one) => `${one.timeMs}:${one.value}#${one.labels[1]}`).join(' ')}`,
     );
-  for (const checkpoint of [false, true]) {
+  for (const flush of [false, true]) {
     const path = storePath();
     let store = open(path);
     const appended = store.append(
@@ -246,7 +278,7 @@ test('exemplars are kept in order, with their series', () => {
       }),
     );
     expect(appended.exemplars).toBe(4);
-    store = reopened(store, path, checkpoint);
+    store = reopened(store, path, flush);
     expect(texts(store)).toEqual(['a 10:1#1 10:2#1', 'b 20:NaN#2']);
     // An append that brings nothing else.
     const only = built((builder) => {
@@ -255,7 +287,7 @@ test('exemplars are kept in order, with their series', () => {
     });
     expect(store.append(only)).toMatchObject({ stored: 0, exemplars: 1 });
     expect(store.append(only)).toMatchObject({ stored: 0, exemplars: 1 });
-    store = reopened(store, path, checkpoint);
+    store = reopened(store, path, flush);
     expect(texts(store)).toEqual(['a 10:1#1 10:2#1 30:3#3', 'b 20:NaN#2']);
     expect(texts(store, 11, 20)).toEqual(['b 20:NaN#2']);
     expect([...store.exemplars([{ name: '__name__', op: '=', value: 'b' }], 0, 100)]).toHaveLength(1);
@@ -276,8 +308,8 @@ test('the latest exemplars and deliveries are kept, no more', () => {
   const delivery = (i: number): Batch =>
     built((builder) => builder.sample(builder.series(handle), 20, 1, ADD), `delivery ${i}`);
   store.appendAll(Array.from({ length: LIMITS.deliveries + extra }, (_, i) => delivery(i)));
-  for (const checkpoint of [undefined, false, true]) {
-    if (checkpoint !== undefined) store = reopened(store, path, checkpoint);
+  for (const flush of [undefined, false, true]) {
+    if (flush !== undefined) store = reopened(store, path, flush);
     const [found] = store.exemplars([], -Infinity, Infinity);
     expect(found!.exemplars.length).toBe(LIMITS.exemplars);
     expect([found!.exemplars[0]!.timeMs, found!.exemplars.at(-1)!.timeMs]).toEqual([
@@ -288,9 +320,9 @@ test('the latest exemplars and deliveries are kept, no more', () => {
     expect(store.append(delivery(LIMITS.deliveries + extra - 1)).repeated).toBe(1);
   }
   expect(store.append(delivery(0)).stored).toBe(1);
-  store.checkpoint();
+  store.flush();
   store.close();
-  tamper(path, (db) => {
+  tamper(path, HEAD, (db) => {
     const rows = (table: string): unknown => db.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
     expect([rows('exemplar'), rows('delivery')]).toEqual([LIMITS.exemplars, LIMITS.deliveries]);
   });
@@ -300,11 +332,11 @@ test('metadata is kept by family, the latest of what says something', () => {
   const counter: Metadata = { metric: 'a_total', type: 'counter', help: 'Help.', unit: '' };
   const gauge: Metadata = { metric: 'b', type: 'gauge', help: '', unit: 'bytes' };
   const check = (news: Metadata[], want: Metadata[]): void => {
-    for (const checkpoint of [false, true]) {
+    for (const flush of [false, true]) {
       const path = storePath();
       let store = open(path);
       for (const metadata of news) store.append(built((builder) => builder.metadata(metadata)));
-      store = reopened(store, path, checkpoint);
+      store = reopened(store, path, flush);
       expect([...store.metadata()]).toEqual(want);
       store.close();
     }
@@ -344,18 +376,22 @@ test('an open says how far it is', () => {
   ]);
 });
 
-test('a checkpoint in parts loses nothing, whatever comes in between', () => {
+test('flushes in parts lose nothing, whatever comes in between', () => {
   const path = storePath();
-  // Small enough that one checkpoint takes many appends, and starts again right after.
-  const options = { path, now: () => NOW, checkpointBytes: 20_000 };
+  // Small enough that one flush takes many appends, and starts again right after.
+  const options = { path, now: () => NOW, logBytes: 20_000, samplesPerStep: 1_000 };
   let store = openStore(options);
-  const handles = Array.from({ length: 200 }, (_, i) => seriesHandle(labelsOf({ __name__: 'm', i: `${i}` })));
+  let handles: SeriesHandle[] = [];
   for (let round = 0; round < 500; round++) {
+    if (round % 100 === 51 || round === 0) {
+      handles = Array.from({ length: 200 }, (_, i) => seriesHandle(labelsOf({ __name__: 'm', i: `${i}` })));
+    }
     const builder = batchBuilder();
     for (const handle of handles) builder.sample(builder.series(handle), round * 1_000, round, ADD);
     store.append(builder.build());
+    if (round % 3 === 0) store.upkeep();
     if (round % 100 !== 50) continue;
-    // The end of the process, in the middle of a checkpoint.
+    // The end of the process, in the middle of a flush.
     store.close();
     store = openStore(options);
   }
@@ -363,6 +399,8 @@ test('a checkpoint in parts loses nothing, whatever comes in between', () => {
     expect(columns.times.length).toBe(500);
     expect(columns.values[499]).toBe((499 * 500) / 2);
   }
+  while (store.upkeep());
+  store.flush();
   expect(store.stats().samples).toBe(200 * 501);
   store.close();
 });

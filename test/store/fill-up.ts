@@ -8,7 +8,7 @@ const SERIES = 2_000;
 const NOW = 10_000_000;
 
 export function openFull(path: string): Store {
-  return openStore({ path, now: () => NOW, checkpointBytes: 1024 * 1024 });
+  return openStore({ path, now: () => NOW, logBytes: 1024 * 1024 });
 }
 
 /** Batch `n`: a sum, a sample of each of many series, a new series, an exemplar, metadata and a delivery. */

@@ -40,14 +40,14 @@ function histogram(text: string, schema = 0, hint = 0): NativeHistogram {
 function check(batches: Row[][], want: string, outcome = ''): void {
   for (const reopen of [false, true]) {
     const path = storePath();
-    let store = openStore({ path, now: () => NOW });
+    let store = openStore({ path, now: () => NOW, outOfOrderMs: 0 });
     const outcomes: string[] = [];
     for (const rows of batches) {
       outcomes.push(...outcomeOf(store.append(batchOf(rows))));
       if (!reopen) continue;
-      store.checkpoint();
+      store.flush();
       store.close();
-      store = openStore({ path, now: () => NOW });
+      store = openStore({ path, now: () => NOW, outOfOrderMs: 0 });
     }
     expect(printed(store)).toBe(want);
     expect(outcomes.join(', ')).toBe(outcome);
@@ -82,7 +82,8 @@ function printed(store: Store): string {
 /** `time:float`, or `time:[buckets]` with the schema unless it is 0 and the hint unless it is unknown; `@start` if known. */
 function printColumns({ times, values, histograms, startTimes }: SeriesColumns): string {
   return Array.from(times, (time, i) => {
-    const start = startTimes === undefined || startTimes[i] === 0 ? '' : `@${startTimes[i]}`;
+    const startMs = (typeof startTimes === 'number' ? startTimes : startTimes?.[i]) ?? 0;
+    const start = startMs === 0 ? '' : `@${startMs}`;
     if (!isHistogramAt(histograms, i)) return `${time}:${isStaleAt(values, i) ? 'stale' : values[i]}${start}`;
     const { layout, hint, count, positive, sum } = histogramAt(histograms, i);
     expect(sum).toBe(count * 2);
@@ -185,14 +186,14 @@ test('a histogram older than the last sealed chunk is remembered', () => {
     .slice(1)
     .map(([, time]) => `${time}:stale`)
     .join(' ');
-  // Past one checkpoint, and past one more that wrote the tail once again.
+  // Past one flush, and past one more that wrote the tail once again.
   check([rows, [[ADD, 1_000, '1:1']]], `0:[1:42] ${markers} 1000:[1:43]`);
   check([rows, [[SET, 900, 'stale']], [[ADD, 1_000, '1:1']]], `0:[1:42] ${markers} 900:stale 1000:[1:43]`);
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   store.append(batchOf(rows));
-  store.checkpoint();
+  store.flush();
   store.append(batchOf(Array.from({ length: 300 }, (_, i): Row => [SET, 501 + i, 'stale'])));
-  store.checkpoint();
+  store.flush();
   store.append(batchOf([[ADD, 1_000, '1:1']]));
   expect(printed(store)).toMatch(/^0:\[1:42\]( \d+:stale){800} 1000:\[1:43\]$/);
   store.close();
@@ -203,7 +204,7 @@ test('an addition that has too many buckets goes to a coarser schema', () => {
     const indexes = Array.from({ length: LIMITS.bucketsPerHistogram }, (_, i) => `${first + i}:1`);
     return histogram(indexes.join(' '), 4);
   };
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   store.append(batchOf([[ADD, 10, many(1)]]));
   store.append(batchOf([[ADD, 20, many(1 + LIMITS.bucketsPerHistogram)]]));
   const [columns] = store.select([], 20, 20);
@@ -241,9 +242,9 @@ test('starts are kept with their samples, and additions have none', () => {
   check([times.map((i): Row => [SET, i, i, start(i)])], times.map((i) => `${i}:${i}@${start(i)}`).join(' '));
 });
 
-test('rows of a float series cost 20 bytes in a record, and 16 in a chunk', () => {
+test('rows of a float series cost 20 bytes in a record', () => {
   const path = storePath();
-  const store = openStore({ path, now: () => NOW });
+  const store = openStore({ path, now: () => NOW, outOfOrderMs: 0 });
   const bytes = (): number => store.stats().bytes;
   const before = bytes();
   const builder = batchBuilder();
@@ -254,7 +255,7 @@ test('rows of a float series cost 20 bytes in a record, and 16 in a chunk', () =
 });
 
 test('what was selected stays as it was while histograms are replaced and added', () => {
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   store.append(batchOf([[ADD, 10, '1:1']]));
   const [before] = store.select([], 0, 1_000);
   const text = printColumns(before!);
@@ -264,13 +265,13 @@ test('what was selected stays as it was while histograms are replaced and added'
     expect([...store.select([], 0, 1_000)]).toHaveLength(1);
   }
   store.append(batchOf(Array.from({ length: 700 }, (_, i) => [SET, 20 + i, i % 2 === 0 ? '1:1 2:2' : i])));
-  store.checkpoint();
+  store.flush();
   expect(printColumns(before!)).toBe(text);
   store.close();
 });
 
 test('a histogram that the sender changes later stays as it was stored', () => {
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   const batch = batchOf([[SET, 10, '1:1 2:2']]);
   store.append(batch);
   batch.histograms!.cells.fill(99);

@@ -1,20 +1,47 @@
 import { writeSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
 import { ADD, type Batch } from '../../src/model/batch.ts';
 import type { NativeHistogram } from '../../src/model/histogram.ts';
 import { labelsOf } from '../../src/model/labels.ts';
 import { openStore } from '../../src/store/store.ts';
+import { DELETED_BEFORE, DELETION_EVERY } from './kill-rules.ts';
 
-// Appends batches first, first + 1, … to the store at a path and writes each number once it is stored, until killed.
+// Appends batches first, first + 1, … to the store at a path and writes each number once it is stored, until killed. Now and then
+// a series that came alone is deleted, which is said as `d` and its number, and all the time something is done by the way.
 const [path, first] = process.argv.slice(2);
-// Checkpoints are many and small, so that some of them are cut short.
-const store = openStore({ path: path!, now: () => Number.MAX_SAFE_INTEGER / 2, checkpointBytes: 30_000 });
+// Logs are short, so that their flushes are many and some of them are cut short.
+const store = openStore({
+  path: path!,
+  now: () => Number.MAX_SAFE_INTEGER / 2,
+  logBytes: 30_000,
+  samplesPerStep: 200,
+});
 // The answer to the last one may have been lost, so it is sent again: it must not count twice.
 if (Number(first) > 1 && store.append(batchNumber(Number(first) - 1)).stored > 0) throw new Error('counted twice');
+let isCompacting = false;
 for (let n = Number(first); ; n++) {
   store.append(batchNumber(n));
   writeSync(1, `${n}\n`);
-  if (n % 40 === 0) store.checkpoint();
+  store.upkeep();
+  if (n % DELETION_EVERY === 0) {
+    const deleted = n - DELETED_BEFORE;
+    store.delete(
+      [
+        { name: '__name__', op: '=', value: 'newcomer' },
+        { name: 'n', op: '=', value: `${deleted}` },
+      ],
+      -Infinity,
+      Infinity,
+    );
+    writeSync(1, `d ${deleted}\n`);
+  }
+  if (n % 40 === 0) store.flush();
+  if (n % 30 === 0 && !isCompacting) {
+    isCompacting = true;
+    void store.compact().finally(() => (isCompacting = false));
+  }
+  await setImmediate();
 }
 
 function batchNumber(n: number): Batch {
@@ -22,6 +49,9 @@ function batchNumber(n: number): Batch {
   batch.add(labelsOf({ __name__: 'counter' }), n * 1_000, 1, ADD);
   for (let i = 0; i < 50; i++) batch.add(labelsOf({ __name__: 'gauge', i: `${i}` }), n * 1_000, n);
   batch.add(labelsOf({ __name__: 'newcomer', n: `${n}` }), n * 1_000, n);
+  // Each time one in order, and one behind the one before.
+  batch.add(labelsOf({ __name__: 'jumbled' }), n * 1_000, n);
+  batch.add(labelsOf({ __name__: 'jumbled' }), n * 1_000 - 1_500, -n);
   const histogram = batch.seriesOf(labelsOf({ __name__: 'histogram' }));
   batch.histogram(histogram, n * 1_000, oneObservation(n % 5), ADD);
   batch.exemplar({ series: histogram, timeMs: n, value: n, labels: [] });

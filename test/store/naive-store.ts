@@ -18,10 +18,27 @@ interface NaiveSample {
 
 interface NaiveSeries {
   readonly labels: Labels;
-  readonly samples: NaiveSample[];
-  /** The last float or histogram that is no marker. */
-  base: number | NativeHistogram;
-  readonly exemplars: Exemplar[];
+  /** What can be seen, in order of time. */
+  samples: NaiveSample[];
+  /** The times of the first and of the last sample that there ever were, infinite where there was none. */
+  firstMs: number;
+  lastMs: number;
+  /** The last sample is a marker. */
+  endsStale: boolean;
+  /** The last sample was deleted. */
+  lastDeleted: boolean;
+  /** The last float that is no marker; undefined where it was a histogram. */
+  base: number | undefined;
+  exemplars: Exemplar[];
+}
+
+/** What goes by time, in ms. */
+export interface NaiveLimits {
+  readonly seriesLimit: number;
+  readonly metricSeriesLimit: number;
+  readonly outOfOrderMs: number;
+  /** Undefined: nothing is too old. */
+  readonly retentionMs?: number | undefined;
 }
 
 interface Row {
@@ -35,18 +52,32 @@ interface Row {
 const STALE = STALE_BITS.toString(16);
 
 /** The row rules and the matchers once more, written for plainness: one row after the other, nothing indexed. */
-export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: number }) {
+export function naiveStore(options: NaiveLimits) {
   const all = new Map<string, NaiveSeries>();
+  let latestMs = -Infinity;
   /** What of each was rejected, for each reason. */
   const deliveries = new Map<string, Record<string, number>>();
   const families = new Map<string, Metadata>();
 
   return {
     append,
-    /** The store keeps of deliveries no more than that they were. */
+    /** The store keeps of deliveries no more than that they were, and looks at the series that there are. */
     reopened: () => {
       for (const delivery of deliveries.keys()) deliveries.set(delivery, {});
+      latestMs = Math.max(-Infinity, ...[...all.values()].map(({ lastMs }) => lastMs));
     },
+    delete: remove,
+    /** Forgets the samples of whole days. */
+    dropBefore: (timeMs: number) => {
+      for (const one of all.values()) one.samples = one.samples.filter(({ time }) => time >= timeMs);
+    },
+    /** Forgets the series without samples that are not among these. */
+    keepOnly: (keys: ReadonlySet<string>) => {
+      for (const [key, { samples }] of all) if (samples.length === 0 && !keys.has(key)) all.delete(key);
+    },
+    keys: () => [...all.keys()],
+    /** Whether a series has no samples. */
+    isBare: (key: string) => all.get(key)?.samples.length === 0,
     print,
     printExemplars,
     metadata: () => [...families.values()],
@@ -91,7 +122,7 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
     const fresh = new Map<string, Labels>();
     for (const row of rows) {
       const { labels } = batch.series[batch.seriesOf[row]!]!;
-      const valid = !Number.isNaN(batch.times[row]!) && batch.times[row]! <= nowMs + LIMITS.futureMs;
+      const valid = faultOfTime(batch.times[row]!, nowMs) === undefined;
       if (!valid || all.has(labelsKey(labels)) || fresh.has(labelsKey(labels))) continue;
       if (all.size + fresh.size >= options.seriesLimit) {
         yield 'series_limit';
@@ -120,14 +151,14 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
       }
       const { labels } = batch.series[batch.seriesOf[row]!]!;
       const key = labelsKey(labels);
-      const series = all.get(key) ?? { labels, samples: [], base: 0, exemplars: [] };
+      const series = all.get(key) ?? newSeries(labels);
       const sample = isHistogramAt(batch.histograms, row)
         ? histogramAt(batch.histograms, row)
         : printFloat(batch.values, row);
       const verdict = put(series, rowOf(batch, row), nowMs, touched.has(key));
       const said = verdict === 'repeated' && batch.modes[row] === ADD_ONCE && sample !== STALE;
       if (verdict === 'stored' || said) touched.add(key);
-      if (series.samples.length > 0) all.set(key, series);
+      if (series.lastMs > -Infinity) all.set(key, series);
       yield verdict;
     }
   }
@@ -146,80 +177,118 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
   }
 
   /** The same of a row by itself. */
-  function addedBefore({ samples, base }: NaiveSeries, { time, sample, value }: Row, isTouched: boolean) {
-    const last = samples.at(-1)!;
-    if (!(time <= last.time)) return undefined;
-    if (time < last.time) return 'out_of_order';
-    const before = samples.findLast((one) => one.time < last.time && one.sample !== STALE)?.sample;
+  function addedBefore(series: NaiveSeries, { time, sample, value }: Row, isTouched: boolean) {
+    const { samples, lastMs, base, endsStale, lastDeleted } = series;
+    if (!(time <= lastMs)) return undefined;
+    if (time < lastMs) return 'out_of_order';
+    const before = samples.findLast((one) => one.time < lastMs && one.sample !== STALE)?.sample;
+    const last = lastHistogram(series);
     let made = false;
     if (typeof sample === 'string') {
-      made = typeof before === 'string' && typeof base === 'number' && floatOf(before) + value === base;
-    } else if (typeof before === 'object' && typeof base === 'object' && canAdd(before, sample)) {
-      made = withoutHint(addHistograms(before, sample)) === withoutHint(base);
+      made = typeof before === 'string' && base !== undefined && floatOf(before) + value === base;
+    } else if (typeof before === 'object' && last !== undefined && canAdd(before, sample)) {
+      made = withoutHint(addHistograms(before, sample)) === withoutHint(last);
     }
-    return made && !isTouched && last.sample !== STALE ? 'repeated' : 'duplicate_timestamp';
+    return made && !isTouched && !endsStale && !lastDeleted ? 'repeated' : 'duplicate_timestamp';
+  }
+
+  function lastHistogram({ samples, base }: NaiveSeries): NativeHistogram | undefined {
+    const last = samples.findLast(({ sample }) => sample !== STALE)?.sample;
+    return base === undefined && typeof last === 'object' ? last : undefined;
+  }
+
+  function faultOfTime(time: number, nowMs: number): string | undefined {
+    if (Number.isNaN(time) || time > nowMs + LIMITS.futureMs) return 'too_far_in_future';
+    return time < nowMs - (options.retentionMs ?? Infinity) || time < -8.64e15 ? 'too_old' : undefined;
   }
 
   function put(series: NaiveSeries, row: Row, nowMs: number, isTouched: boolean): string {
     const { time, sample, mode, start } = row;
-    if (Number.isNaN(time) || time > nowMs + LIMITS.futureMs) return 'too_far_in_future';
-    const last = series.samples.at(-1);
-    if (mode !== SET && typeof sample === 'string' && sample !== STALE && !Number.isFinite(row.value))
-      return 'not_finite';
-    if (mode === SET || sample === STALE) {
-      if (last !== undefined && time < last.time) return 'out_of_order';
-      if (last !== undefined && time === last.time) {
-        return withoutHint(last.sample) === withoutHint(sample) ? 'repeated' : 'duplicate_timestamp';
+    const fault = faultOfTime(time, nowMs);
+    if (fault !== undefined) return fault;
+    const isAdded = mode !== SET && sample !== STALE;
+    if (isAdded && typeof sample === 'string' && !Number.isFinite(row.value)) return 'not_finite';
+    if (!isAdded) {
+      const known = series.samples.find((one) => one.time === time);
+      if (time < series.lastMs && time < latestMs - options.outOfOrderMs) return 'out_of_order';
+      if (known !== undefined)
+        return withoutHint(known.sample) === withoutHint(sample) ? 'repeated' : 'duplicate_timestamp';
+      const isLate = time < series.lastMs;
+      insert(series, { time, sample, start });
+      if (!isLate) {
+        series.endsStale = sample === STALE;
+        if (sample !== STALE) series.base = typeof sample === 'string' ? row.value : undefined;
       }
-      series.samples.push({ time, sample, start });
-      if (sample !== STALE) series.base = typeof sample === 'string' ? row.value : sample;
       return 'stored';
     }
-    const anew = last !== undefined && !joins(series.base, sample, series.samples);
-    if (mode === ADD_ONCE && last !== undefined) {
+    const hasLast = series.lastMs > -Infinity;
+    const histogram = lastHistogram(series);
+    const joins =
+      typeof sample === 'string' ? series.base !== undefined : histogram !== undefined && canAdd(histogram, sample);
+    const anew = hasLast && !joins;
+    if (mode === ADD_ONCE && hasLast) {
       const known = addedBefore(series, row, isTouched);
       if (known !== undefined) return known;
     }
-    const needsZero = last === undefined || (anew && time - 1 > last.time);
+    const lastMs = series.lastMs;
+    const needsZero = !hasLast || (anew && time - 1 > lastMs);
     const hint = anew ? RESET : RESET_UNKNOWN;
+    const base = series.base;
     if (needsZero) {
       const zero = typeof sample === 'string' ? '0' : { ...zeroHistogram(sample), hint };
-      series.samples.push({ time: time - 1, sample: zero, start: 0 });
+      insert(series, { time: time - 1, sample: zero, start: 0 });
     }
     let sum: string | NativeHistogram;
     if (typeof sample === 'string') {
-      series.base = (anew || typeof series.base !== 'number' ? 0 : series.base) + row.value;
+      series.base = (anew ? 0 : base!) + row.value;
       sum = (Number.isNaN(series.base) ? PLAIN_NAN_BITS : bitsOf(series.base)).toString(16);
     } else {
-      const added = last === undefined || anew ? sample : addHistograms(series.base as NativeHistogram, sample);
-      sum = series.base = { ...added, hint: needsZero ? RESET_UNKNOWN : hint };
+      series.base = undefined;
+      sum = { ...(joins ? addHistograms(histogram!, sample) : sample), hint: needsZero ? RESET_UNKNOWN : hint };
     }
-    if (last === undefined || time > last.time) series.samples.push({ time, sample: sum, start: 0 });
-    else if (anew) series.samples.push({ time: last.time + 1, sample: sum, start: 0 });
-    else Object.assign(last, { sample: sum, start: 0 });
+    const at = !hasLast || time > lastMs ? time : anew ? lastMs + 1 : lastMs;
+    series.samples = series.samples.filter((one) => one.time !== at);
+    insert(series, { time: at, sample: sum, start: 0 });
+    series.endsStale = false;
     return 'stored';
   }
 
-  /** Whether an addition goes on from the base. */
-  function joins(
-    base: number | NativeHistogram,
-    sample: string | NativeHistogram,
-    before: readonly NaiveSample[],
-  ): boolean {
-    if (typeof sample === 'string') return typeof base === 'number';
-    return before.length > 0 && typeof base !== 'number' && canAdd(base, sample);
+  function insert(series: NaiveSeries, sample: NaiveSample): void {
+    series.samples.push(sample);
+    series.samples.sort((a, b) => a.time - b.time);
+    series.firstMs = Math.min(series.firstMs, sample.time);
+    if (sample.time >= series.lastMs) {
+      series.lastMs = sample.time;
+      series.lastDeleted = false;
+    }
+    latestMs = Math.max(latestMs, sample.time);
+  }
+
+  /** Deletes, and returns how many series that is said to have touched. */
+  function remove(matchers: readonly Matcher[], fromMs: number, toMs: number): number {
+    let touched = 0;
+    for (const one of matching(matchers)) {
+      const exemplars = one.exemplars.filter(({ timeMs }) => timeMs < fromMs || timeMs > toMs);
+      const isTouched = exemplars.length < one.exemplars.length || (one.firstMs <= toMs && one.lastMs >= fromMs);
+      if (!isTouched) continue;
+      touched++;
+      one.exemplars = exemplars;
+      one.samples = one.samples.filter(({ time }) => time < fromMs || time > toMs);
+      if (one.lastMs < fromMs || (one.lastMs > toMs && !one.endsStale)) continue;
+      one.base = 0;
+      if (one.lastMs > toMs) continue;
+      one.endsStale = false;
+      one.lastDeleted = true;
+    }
+    return touched;
   }
 
   function putExemplar(batch: Batch, exemplar: Exemplar, nowMs: number): boolean {
     const series = all.get(labelsKey(batch.series[exemplar.series]!.labels));
     if (series === undefined || exemplar.timeMs > nowMs + LIMITS.futureMs) return false;
-    const last = series.exemplars.at(-1);
-    const order = (one: Exemplar): readonly [number, number, Labels] => [one.timeMs, one.value, one.labels];
-    if (last !== undefined) {
-      const [a, b] = [order(exemplar), order(last)];
-      const compared = a[0] - b[0] || a[1] - b[1] || compareLabels(a[2], b[2]);
-      if (compared <= 0) return compared === 0;
-    }
+    const order = (one: Exemplar): number =>
+      exemplar.timeMs - one.timeMs || exemplar.value - one.value || compareLabels(exemplar.labels, one.labels);
+    if (series.exemplars.some((one) => order(one) <= 0)) return series.exemplars.some((one) => order(one) === 0);
     series.exemplars.push(exemplar);
     return true;
   }
@@ -235,29 +304,30 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
   }
 
   function matching(matchers: readonly Matcher[]): NaiveSeries[] {
-    return [...all.values()]
-      .filter((one) => matchers.every((matcher) => matcherTest(matcher)(labelValue(one.labels, matcher.name))))
-      .sort((a, b) => compareLabels(a.labels, b.labels));
+    const tests = matchers.map((matcher) => ({ name: matcher.name, passes: matcherTest(matcher) }));
+    return [...all.values()].filter((one) => tests.every(({ name, passes }) => passes(labelValue(one.labels, name))));
   }
 
   /** As `printSelect`. */
   function print(matchers: readonly Matcher[], fromMs: number, toMs: number): string[] {
-    return matching(matchers).map((one) => {
-      const within = one.samples.filter(({ time }) => time >= fromMs && time <= toMs);
-      const texts = within.map(({ time, sample, start }) => printSample(time, printed(sample), start));
-      return `${one.labels.join(',')}: ${texts.join(' ')}`;
-    });
+    return matching(matchers)
+      .flatMap((one) => {
+        const within = one.samples.filter(({ time }) => time >= fromMs && time <= toMs);
+        const texts = within.map(({ time, sample, start }) => printSample(time, printed(sample), start));
+        return texts.length === 0 ? [] : [`${one.labels.join(',')}: ${texts.join(' ')}`];
+      })
+      .sort();
   }
 
   /** As `printExemplars` of the model test. */
   function printExemplars(matchers: readonly Matcher[], fromMs: number, toMs: number): string[] {
-    return matching(matchers).flatMap(({ labels, exemplars }) => {
-      const within = exemplars.filter(({ timeMs }) => timeMs >= fromMs && timeMs <= toMs);
-      if (within.length === 0) return [];
-      return [
-        `${labels.join(',')}: ${within.map((one) => `${one.timeMs}=${one.value}{${one.labels.join()}}`).join(' ')}`,
-      ];
-    });
+    return matching(matchers)
+      .flatMap(({ labels, exemplars }) => {
+        const within = exemplars.filter(({ timeMs }) => timeMs >= fromMs && timeMs <= toMs);
+        const texts = within.map((one) => `${one.timeMs}=${one.value}{${one.labels.join()}}`);
+        return texts.length === 0 ? [] : [`${labels.join(',')}: ${texts.join(' ')}`];
+      })
+      .sort();
   }
 
   /** The label sets with a sample in the range. */
@@ -266,6 +336,19 @@ export function naiveStore(options: { seriesLimit: number; metricSeriesLimit: nu
       .filter((one) => one.samples.some(({ time }) => time >= fromMs && time <= toMs))
       .map((one) => one.labels.join(','));
   }
+}
+
+function newSeries(labels: Labels): NaiveSeries {
+  return {
+    labels,
+    samples: [],
+    firstMs: Infinity,
+    lastMs: -Infinity,
+    endsStale: false,
+    lastDeleted: false,
+    base: 0,
+    exemplars: [],
+  };
 }
 
 function rowOf(batch: Batch, row: number): Row {

@@ -14,13 +14,13 @@ const LATEST = NOW + 600_000;
 
 /**
  * Appends the batches, each with rows of one series, then compares what is stored (`time:value`, a marker as `stale`) and
- * the outcome over all batches. Done in a store that stays open, and in one that goes through a checkpoint and a new
+ * the outcome over all batches. Done in a store that stays open, and in one that goes through a flush and a new
  * opening between the batches.
  */
 function check(batches: Row[][], want: string, outcome = ''): void {
   for (const reopen of [false, true]) {
     const path = storePath();
-    let store = openStore({ path, now: () => NOW });
+    let store = openStore({ path, now: () => NOW, outOfOrderMs: 0 });
     const counts = new Map<string, number>();
     const count = (what: string, rows: number): void =>
       void (rows > 0 && counts.set(what, (counts.get(what) ?? 0) + rows));
@@ -29,9 +29,9 @@ function check(batches: Row[][], want: string, outcome = ''): void {
       count('repeated', appended.repeated);
       for (const [reason, rejected] of appended.rejected) count(reason, rejected.count);
       if (!reopen) continue;
-      store.checkpoint();
+      store.flush();
       store.close();
-      store = openStore({ path, now: () => NOW });
+      store = openStore({ path, now: () => NOW, outOfOrderMs: 0 });
     }
     expect(printed(store)).toBe(want);
     expect([...counts].map(([what, rows]) => `${what} ${rows}`).join(', ')).toBe(outcome);
@@ -57,13 +57,13 @@ function printed(store: ReturnType<typeof openStore>): string {
   }).join(' ');
 }
 
-/** The last value after the batches, with a checkpoint behind each, and how many points were repeated. */
+/** The last value after the batches, with a flush behind each, and how many points were repeated. */
 function lastAfter(batches: Row[][]): [value: number, repeated: number] {
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   let repeated = 0;
   for (const rows of batches) {
     repeated += store.append(batchOf(rows)).repeated;
-    store.checkpoint();
+    store.flush();
   }
   const [columns] = store.select([], -Infinity, Infinity);
   store.close();
@@ -95,7 +95,7 @@ test('of a point none of the rows is added when one of them was, or is late', ()
     },
   ] as const;
   for (const { next, outcome } of cases) {
-    const store = openStore({ path: storePath(), now: () => NOW });
+    const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
     store.append(pointsBatch([first]));
     expect(store.append(pointsBatch([next]))).toMatchObject({ stored: 0, ...outcome });
     expect(readable(store, 'le1')).toBe('19:0 20:1');
@@ -155,7 +155,7 @@ test('the future ends at the limit', () => {
       ],
     ],
     '',
-    'too_far_in_future 2, out_of_order 1',
+    'too_far_in_future 2, too_old 1',
   );
 });
 
@@ -282,7 +282,7 @@ test('series past the limits are rejected, those stored go on', () => {
 });
 
 test('one request adds no more series than its limit', () => {
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   const limit = LIMITS.newSeriesPerRequest;
   const batch = manySeries(0, limit + 7, 10);
   expect(store.append(batch)).toMatchObject({
@@ -321,7 +321,7 @@ test('a base older than the last sealed chunk is remembered', () => {
 });
 
 test('a series of which no row was stored does not exist', () => {
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   store.append(batchOf([[SET, LATEST + 1, 1]], 'never'));
   store.append(batchOf([[SET, 1, 1]], 'once'));
   expect(store.stats()).toMatchObject({ series: 1, samples: 1 });
@@ -330,7 +330,7 @@ test('a series of which no row was stored does not exist', () => {
 });
 
 test('equal label sets in one batch are one series', () => {
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   const labels = labelsOf({ __name__: 'm' });
   store.append({
     ...batchBuilder().build(),
@@ -345,7 +345,7 @@ test('equal label sets in one batch are one series', () => {
 });
 
 test('columns that do not fit together are refused whole', () => {
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   const good = batchOf([
     [SET, 1, 1],
     [SET, 2, 2],
@@ -362,13 +362,13 @@ test('columns that do not fit together are refused whole', () => {
 });
 
 test('series() names those that may have a sample in the range', () => {
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   const rows = (first: number): Row[] => Array.from({ length: 300 }, (_, i) => [SET, first + i, i]);
   store.append(batchOf(rows(1_000), 'early'));
   store.append(batchOf(rows(5_000), 'late'));
   const names = (from: number, to: number) => [...store.series([], from, to)].map((labels) => labels[1]);
-  for (const checkpoint of [() => {}, () => store.checkpoint()]) {
-    checkpoint();
+  for (const flush of [() => {}, () => store.flush()]) {
+    flush();
     expect(names(0, 999)).toEqual([]);
     expect(names(0, 1_000)).toEqual(['early']);
     expect(names(1_299, 5_000)).toEqual(['early', 'late']);
@@ -380,11 +380,11 @@ test('series() names those that may have a sample in the range', () => {
 });
 
 test('what was selected stays as it was while more is appended', () => {
-  const store = openStore({ path: storePath(), now: () => NOW });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 0 });
   store.append(batchOf(Array.from({ length: 100 }, (_, i) => [SET, i, i])));
   const [before] = store.select([], 0, 1_000);
   store.append(batchOf(Array.from({ length: 900 }, (_, i) => [SET, 100 + i, -1])));
-  store.checkpoint();
+  store.flush();
   expect([...before!.values]).toEqual(Array.from({ length: 100 }, (_, i) => i));
   store.close();
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -8,11 +8,14 @@ import type { Matcher } from '../../src/model/matcher.ts';
 import type { SeriesColumns } from '../../src/model/series.ts';
 import type { Source } from '../../src/model/source.ts';
 
-/** A path for a database in a folder of its own that goes when the test ends. */
+/** Files there cost no flush to a disk, which is most of what many small stores take. */
+const IN_MEMORY = '/dev/shm';
+
+/** A path for a store in a folder of its own that goes when the test ends. */
 export function storePath(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'comity-store-'));
+  const folder = mkdtempSync(join(existsSync(IN_MEMORY) ? IN_MEMORY : tmpdir(), 'comity-store-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return join(folder, 'store.db');
+  return join(folder, 'store');
 }
 
 /**
@@ -22,7 +25,7 @@ export function storePath(): string {
 function printSeries({ labels, times, values, histograms, startTimes }: SeriesColumns): string {
   const samples = Array.from(times, (time, i) => {
     const sample = isHistogramAt(histograms, i) ? printHistogram(histogramAt(histograms, i)) : printFloat(values, i);
-    return printSample(time, sample, startTimes?.[i] ?? 0);
+    return printSample(time, sample, (typeof startTimes === 'number' ? startTimes : startTimes?.[i]) ?? 0);
   });
   return `${labels.join(',')}: ${samples.join(' ')}`;
 }
@@ -43,8 +46,12 @@ export function printHistogram({ layout, hint, count, sum, zeroCount, positive, 
   return `h${layout.schema}/${layout.zeroThreshold}/${hint}/${count}/${sum}/${zeroCount}[${buckets.join('|')}]`;
 }
 
+/** The series with samples in the range, in order of their texts. */
 export function printSelect(source: Source, matchers: readonly Matcher[], fromMs: number, toMs: number): string[] {
-  return [...source.select(matchers, fromMs, toMs)].map(printSeries);
+  return [...source.select(matchers, fromMs, toMs)]
+    .filter(({ times }) => times.length > 0)
+    .map(printSeries)
+    .sort();
 }
 
 /** Everything that a store holds. */
@@ -58,11 +65,29 @@ export function readable(source: Source, metric: string): string {
   return found.map((one) => Array.from(one.times, (time, i) => `${time}:${one.values[i]}`).join(' ')).join(' | ');
 }
 
-/** Changes a closed store behind its back. */
-export function tamper(path: string, change: (db: SqliteDatabase) => void): void {
-  const db = openDatabase(path, { durability: 'process', kind: 'CmSt', migrations: ['', ''] });
+/** Changes a file of a closed store behind its back. */
+export function tamper(path: string, file: string, change: (db: SqliteDatabase) => void): void {
+  const kind = file === HEAD ? 'CmHd' : file.startsWith('log-') ? 'CmLg' : 'CmPt';
+  const db = openDatabase(join(path, file), { durability: 'process', kind, migrations: [''] });
   change(db);
   db.close();
+}
+
+export const HEAD = 'head.sqlite';
+
+/** The names of a store's files: of its logs, or of its days. */
+export function filesOf(path: string, which: 'logs' | 'days'): string[] {
+  const pattern = which === 'logs' ? /^log-\d+\.sqlite$/ : /^\d{4}-\d\d-\d\d\.sqlite$/;
+  return readdirSync(path)
+    .filter((file) => pattern.test(file))
+    .sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+}
+
+/** A copy of an open store's folder as the end of the process would leave it. */
+export function asCrashed(path: string): string {
+  const copy = storePath();
+  cpSync(path, copy, { recursive: true });
+  return copy;
 }
 
 /** A body with one byte changed. */

@@ -3,7 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAgent, type Agent } from '../../src/agent/agent.ts';
+import { ingest } from '../../src/agent/ingest.ts';
 import { startHub } from '../../src/hub/hub.ts';
+import type { Appended, Batch } from '../../src/model/batch.ts';
 
 export interface FederationOptions {
   readonly domains: readonly string[];
@@ -11,6 +13,8 @@ export interface FederationOptions {
   policy(domain: string): string;
   /** `TEST` for every domain when not given. */
   jurisdiction?(domain: string): string;
+  /** Threads of a domain's agent; none when not given. */
+  shards?(domain: string): number;
 }
 
 /** Agents and a hub of this process that speak over HTTP on the loopback interface. */
@@ -41,7 +45,8 @@ export async function startFederation(options: FederationOptions): Promise<Feder
         domain,
         jurisdiction: jurisdiction(domain),
         listen: { otlp: '127.0.0.1:0', federation: '127.0.0.1:0' },
-        store: join(dir, `${domain}.sqlite`),
+        store: join(dir, domain),
+        shards: options.shards?.(domain) ?? 0,
         policy,
         token,
       });
@@ -55,5 +60,15 @@ export async function startFederation(options: FederationOptions): Promise<Feder
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Puts a batch into an agent's store, past its receivers. */
+export async function store(agent: Agent, batch: Batch): Promise<Appended> {
+  const intake = ingest(agent.shards, { onFailure: (error) => void process.stderr.write(`${error.message}\n`) });
+  try {
+    return await intake.append(batch);
+  } finally {
+    await intake.close();
   }
 }

@@ -7,7 +7,7 @@ import { startHub } from '../../src/hub/hub.ts';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
 import { labelsOf } from '../../src/model/labels.ts';
 import { callApi, type ApiReply, type QueryData } from './api.ts';
-import { startFederation, type Federation } from './federation.ts';
+import { startFederation, store, type Federation } from './federation.ts';
 
 const DOMAINS = ['eu', 'us', 'ap'];
 const NOW_MS = Math.floor(Date.now() / 1000) * 1000;
@@ -39,7 +39,7 @@ beforeAll(async () => {
         );
       }
     }
-    agent.store.append(batch.build());
+    await store(agent, batch.build());
   }
 });
 
@@ -329,17 +329,17 @@ labels: {permit: [instance, zone]}
 metrics: [{match: 'open_*', class: open}]
 `,
     });
-    const put = (domain: string, ...series: Record<string, string>[]) => {
+    const put = async (domain: string, ...series: Record<string, string>[]) => {
       const batch = batchBuilder();
       for (const labels of series) batch.add(labelsOf({ ...labels, domain }), NOW_MS, 1);
-      split.agents.get(domain)!.store.append(batch.build());
+      await store(split.agents.get(domain)!, batch.build());
     };
     const names = (prefix: string) => [
       { __name__: `${prefix}_many`, instance: 'i', zone: '1' },
       { __name__: `${prefix}_many`, instance: 'i', zone: '2' },
     ];
-    put('a', { __name__: 'open_one', instance: 'i' }, { __name__: 'sum_one', instance: 'i' });
-    put('b', ...names('open'), ...names('sum'));
+    await put('a', { __name__: 'open_one', instance: 'i' }, { __name__: 'sum_one', instance: 'i' });
+    await put('b', ...names('open'), ...names('sum'));
   });
 
   afterAll(() => split.close());

@@ -266,8 +266,10 @@ test('no way in keeps, logs or shows what must not be kept', async () => {
 
 async function foundInFolder(words: Canaries): Promise<string[]> {
   const found: string[] = [];
-  for (const file of (await readdir(dir)).filter((name) => !name.endsWith('.yaml'))) {
-    found.push(...words.foundIn(await readFile(join(dir, file))).map((place) => `${file}: ${place}`));
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.name.endsWith('.yaml')) continue;
+    const file = join(entry.parentPath, entry.name);
+    found.push(...words.foundIn(await readFile(file)).map((place) => `${file}: ${place}`));
   }
   return found;
 }

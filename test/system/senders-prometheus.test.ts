@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { labelsRecord } from '../../src/model/labels.ts';
+import type { Agent } from '../../src/agent/agent.ts';
 import type { Store } from '../../src/store/store.ts';
 import { freePorts } from '../../scripts/demo/processes.ts';
 import { findOracle } from '../oracle/oracle.ts';
@@ -161,7 +162,7 @@ async function compare(whole: WholeAgent, senderUrl: string, window: Window) {
   const wanted = await rawSamples(senderUrl, fromMs, toMs);
   const read = await readRows(senderUrl, fromMs, toMs);
   const total = new Set([...wanted.keys(), ...read.keys()]).size;
-  await until(async () => storedRows(whole.agent.store, fromMs, toMs).size >= total);
+  await until(async () => storedRows(storeOf(whole.agent), fromMs, toMs).size >= total);
 
   const instants = [fromMs + 500, fromMs + WINDOW_MS / 2, toMs - 700, toMs];
   const wantedAt = await Promise.all(instants.map((atMs) => instantSamples(senderUrl, atMs)));
@@ -172,7 +173,7 @@ async function compare(whole: WholeAgent, senderUrl: string, window: Window) {
     }
   };
   await checkAnswers();
-  const counts = compareStored(storedRows(whole.agent.store, fromMs, toMs), read, window);
+  const counts = compareStored(storedRows(storeOf(whole.agent), fromMs, toMs), read, window);
   const exemplars = await compareExemplars(whole.queryUrl, senderUrl, fromMs, toMs);
   if (window.sendsNoMetadata !== true) await compareMetadata(whole.queryUrl, senderUrl);
   const complaints = { sender: await failedBySender(senderUrl), agent: await whole.complaints() };
@@ -230,6 +231,11 @@ async function readRows(url: string, fromMs: number, toMs: number): Promise<Map<
   return rows;
 }
 
+/** The only store of an agent that runs in this thread. */
+function storeOf({ shards }: Agent): Store {
+  return shards.stores[0]!;
+}
+
 function storedRows(store: Store, fromMs: number, toMs: number): Map<string, Row> {
   const rows = new Map<string, Row>();
   for (const series of store.select([], fromMs, toMs)) {
@@ -240,7 +246,7 @@ function storedRows(store: Store, fromMs: number, toMs: number): Map<string, Row
       rows.set(sampleKey(labels, timeMs), {
         labels,
         timeMs,
-        startMs: series.startTimes?.[i] ?? 0,
+        startMs: typeof series.startTimes === 'number' ? series.startTimes : (series.startTimes?.[i] ?? 0),
         value: typeof value === 'object' ? comparable(value) : value,
       });
     }
@@ -317,7 +323,7 @@ function comparable(row: HistogramRow): HistogramRow {
 }
 
 async function firstTime({ agent }: WholeAgent): Promise<number> {
-  await until(async () => agent.store.stats().samples > 0);
-  const rows = storedRows(agent.store, 0, Date.now() + 60_000);
+  await until(async () => storeOf(agent).stats().samples > 0);
+  const rows = storedRows(storeOf(agent), 0, Date.now() + 60_000);
   return Math.min(...[...rows.values()].map(({ timeMs }) => timeMs));
 }

@@ -18,6 +18,7 @@ export const FLOORS = [
   'trust',
   'coverage',
   'api',
+  'shard',
   'slo',
   'agent',
   'hub',
@@ -28,6 +29,7 @@ export const FLOORS = [
 const APART: readonly (readonly [from: string, to: string, why: string])[] = [
   ['hub', 'agent', 'a hub and an agent meet on the wire only'],
   ['hub', 'store', 'raw data stays with the agents'],
+  ['hub', 'shard', 'raw data stays with the agents'],
   ['hub', 'border', 'only an agent decides what leaves its domain'],
   ['hub', 'trace', 'raw spans stay with the agents'],
 ];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { byteTable } from '../../src/wire/byte-table.ts';
+import { byteTable, FORGOTTEN } from '../../src/wire/byte-table.ts';
 import { randomFrom } from '../random.ts';
 
 const SEED = Number(process.env['COMITY_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
@@ -76,6 +76,48 @@ describe('a byte table', () => {
     expect(table.get(first, 0, first.length)).toBeUndefined();
     expect(table.size).toBeGreaterThan(400);
     expect(table.size).toBeLessThan(limitBytes / 40);
+  });
+
+  test('keeps a set that fits, whatever comes once beside it', () => {
+    const limitBytes = 1 * MEGABYTE;
+    const table = byteTable<number>(limitBytes);
+    // Two thirds of what fits, found one after the other again and again.
+    const set = Array.from({ length: 2_000 }, (_, i) => Buffer.alloc(300, `series ${i} `));
+    for (const [i, key] of set.entries()) table.set(key, 0, key.length, i);
+    let once = 0;
+    let missed = 0;
+    for (let round = 0; round < 20; round++) {
+      for (const [i, key] of set.entries()) {
+        if (table.get(key, 0, key.length) !== i) {
+          missed++;
+          table.set(key, 0, key.length, i);
+        }
+        if (i % 10 !== 0) continue;
+        const other = bytesOf(`comes once ${once++}`.padEnd(300));
+        table.set(other, 0, other.length, -1);
+      }
+      expect(table.bytes).toBeLessThanOrEqual(limitBytes);
+    }
+    expect(missed).toBeLessThan(set.length / 10);
+  });
+
+  test('tells of each value where its bytes are, until it is forgotten', () => {
+    const places = new Map<string, number>();
+    const table = byteTable<string>(32 * 1024, (value, place) => {
+      if (place === FORGOTTEN) expect(places.delete(value), value).toBe(true);
+      else places.set(value, place);
+    });
+    for (let i = 0; i < 5_000; i++) {
+      const text = `key ${i % 7 === 0 ? i % 70 : i}`;
+      const key = bytesOf(text.repeat(1 + (i % 5)));
+      if (table.get(key, 0, key.length, i % 3) === undefined)
+        table.set(key, 0, key.length, `${i % 3} ${key.toString()}`, i % 3);
+      expect(table.size).toBe(places.size);
+      if (i % 100 === 0)
+        for (const [value, place] of places) expect(table.keyAt(place).toString()).toBe(value.slice(2));
+    }
+    expect(places.size).toBeGreaterThan(50);
+    expect(places.size).toBeLessThan(2_000);
   });
 
   test('does not give up all others for a key that takes half of the limit', () => {

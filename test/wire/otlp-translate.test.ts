@@ -283,10 +283,16 @@ test('streams are the resources that had a point taken, and all series are in or
     metricsRequest([text('service.name', name), text('service.instance.id', '1'), text('Az', 'z')], [gauge(points)])[
       'resourceMetrics'
     ];
+  const earlier = { ...POINT, timeUnixNano: nanos(NOW_MS - 5_000) };
   const { streams, batch } = translate({
-    resourceMetrics: [service('a', [POINT]), service('b', [{}]), service('a', [POINT])].flat(),
+    resourceMetrics: [
+      service('a', [POINT]),
+      service('b', [{}]),
+      service('a', [earlier, POINT, earlier]),
+      service('a', [earlier]),
+    ].flat(),
   });
-  expect(streams).toEqual([{ job: 'a', instance: '1' }]);
+  expect(streams).toEqual([{ job: 'a', instance: '1', latestMs: NOW_MS }]);
   for (const { labels } of batch.series) expect(compareLabels(labels, labelsOf(labelsRecord(labels)))).toBe(0);
   expect(new Set(batch.modes)).toEqual(new Set([SET]));
 });

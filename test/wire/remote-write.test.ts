@@ -249,21 +249,27 @@ describe('series that come again', () => {
     }
   });
 
-  test('name their producers once a request', () => {
+  test('name their producers once a request, with the time of their latest sample in it', () => {
     const decode = decoder();
     const other = UP.map(([name, value]) => [name, name === 'instance' ? 'b:1' : value] as const);
     const samples = [{ value: 1, timestamp: T }];
-    const request = [
-      { labels: UP, samples },
-      { labels: other, samples },
-      { labels: [...UP, ['x', 'y'] as const], samples },
-    ];
+    const later = [1, 3, 2].map((seconds) => ({ value: 1, timestamp: T + seconds * 1000 }));
+    const request = (shiftMs: number) =>
+      [
+        { labels: UP, samples },
+        { labels: other, samples },
+        { labels: [...UP, ['x', 'y'] as const], samples: later },
+        { labels: [...UP, ['x', 'z'] as const], samples },
+      ].map((one) => ({ ...one, samples: one.samples.map((s) => ({ ...s, timestamp: s.timestamp + shiftMs })) }));
+    // What one request said of a producer says nothing of the next, which may be older, and both may be at hand at once.
+    const before = decode(V1, encode(V1, request(0)));
     for (const message of [V1, V2, V1]) {
-      expect(decode(message, encode(message, request)).streams).toEqual([
-        { job: 'api', instance: 'a:1' },
-        { job: 'api', instance: 'b:1' },
+      expect(decode(message, encode(message, request(-60_000))).streams).toEqual([
+        { job: 'api', instance: 'a:1', latestMs: T - 57_000 },
+        { job: 'api', instance: 'b:1', latestMs: T - 60_000 },
       ]);
     }
+    expect(before.streams.map(({ latestMs }) => latestMs)).toEqual([T + 3_000, T]);
     // One whose samples are all left out was not heard.
     expect(decode(V1, encodeV1([{ labels: UP, samples: [{ value: 1, timestamp: 2 ** 60 }] }])).streams).toEqual([]);
   });

@@ -34,12 +34,14 @@ export interface Collected {
   added: number;
   /** Samples of a series that came twice without a time of its own: only the first counts. */
   duplicates: number;
+  /** The latest time of a sample that was taken; `-Infinity` when none was. */
+  latestMs: number;
   /** Samples and exemplars past a limit of the agent, by reason. */
   readonly leftOut: Map<string, number>;
 }
 
 export function emptyCollected(): Collected {
-  return { scraped: 0, kept: 0, added: 0, duplicates: 0, leftOut: new Map() };
+  return { scraped: 0, kept: 0, added: 0, duplicates: 0, latestMs: -Infinity, leftOut: new Map() };
 }
 
 /**
@@ -92,6 +94,7 @@ export function collector(
     cache.seen(key.series, sampleTimeMs === undefined || job.trackTimestampsStaleness);
     lastSeries = builder.series(key.series.handle);
     lastTimeMs = sampleTimeMs ?? timeMs;
+    if (lastTimeMs > collected.latestMs) collected.latestMs = lastTimeMs;
     return true;
   }
 

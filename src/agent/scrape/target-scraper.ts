@@ -116,7 +116,7 @@ export function targetScraper(
     }
   }
 
-  function tell({ error, collected }: Outcome, appended: Appended | undefined): void {
+  function tell({ error, collected }: Outcome, appended: Appended | undefined, timeMs: number): void {
     counters.answered('scrape', 'metrics', error === undefined ? '200' : error.code);
     const rejected = new Map<string, number>(collected.leftOut);
     if (error === undefined && collected.duplicates > 0) add(rejected, 'duplicate_timestamp', collected.duplicates);
@@ -129,7 +129,10 @@ export function targetScraper(
     } else if (last.health === 'down') log.info(about, 'the target can be scraped again');
     if (appended === undefined) return;
     counters.accepted('scrape', 'metrics', appended.stored + appended.repeated);
-    if (error === undefined) deps.onStreams('metrics', [streamOf(target.labels)], deps.now());
+    if (error !== undefined) return;
+    // Where all samples have times of their own, those behind the scrape's, the next ones lie behind it as well.
+    const latestMs = collected.latestMs === -Infinity ? timeMs : collected.latestMs;
+    deps.onStreams('metrics', [{ ...streamOf(target.labels), latestMs }], deps.now());
   }
 
   return {
@@ -152,7 +155,7 @@ export function targetScraper(
       // Last, for targets that expose an `up` of their own: where that is missing, the one about the scrape counts.
       addMissing(builder, timeMs);
       const appended = await store(builder, error === undefined ? 'filled' : 'failed');
-      tell(outcome, appended);
+      tell(outcome, appended, timeMs);
       last = {
         health: error === undefined ? 'up' : 'down',
         lastScrapeMs: startedMs,

@@ -2,7 +2,7 @@ import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { batchBuilder, type BatchBuilder } from '../../model/batch-builder.ts';
 import type { Metadata } from '../../model/batch.ts';
-import type { Stream } from '../../model/stream.ts';
+import type { HeardStream } from '../../model/stream.ts';
 import { rejections, type Rejections } from './rejections.ts';
 import type { ResourceContext } from './resource.ts';
 import type { MetricFamily } from './family.ts';
@@ -16,7 +16,7 @@ export interface Intake {
   /** Points after this time are rejected. */
   readonly futureEndMs: number;
   readonly metadata: Map<string, Metadata>;
-  readonly streams: Map<string, Stream>;
+  readonly streams: Map<string, HeardStream>;
   /** Times of `target_info` so far, by series. */
   readonly infoTimes: Map<string, Set<number>>;
   /** The family whose metadata was noted last. */
@@ -63,7 +63,9 @@ export function endResource(intake: Intake, resource: ResourceContext): void {
   if (latestMs === -Infinity) return;
   intake.earliestMs = Infinity;
   intake.latestMs = -Infinity;
-  intake.streams.set(resource.streamKey, resource.stream);
+  // Several resources may be one stream.
+  const before = intake.streams.get(resource.streamKey)?.latestMs ?? -Infinity;
+  intake.streams.set(resource.streamKey, { ...resource.stream, latestMs: Math.max(latestMs, before) });
   if (resource.warning !== undefined) intake.rejected.warn(resource.warning);
   if (resource.info !== undefined) {
     intake.metadata.set(TARGET_INFO.metric, TARGET_INFO);

@@ -1,6 +1,6 @@
 import type { Admission } from '../../model/admission.ts';
 import type { Batch } from '../../model/batch.ts';
-import type { Stream } from '../../model/stream.ts';
+import type { HeardStream } from '../../model/stream.ts';
 import type { OtlpFormat } from './decode.ts';
 import type { Rejected } from './rejections.ts';
 
@@ -26,7 +26,7 @@ export interface Translation {
   readonly taken: number;
   readonly rejected: Rejected;
   /** The producers that had at least one point or span taken. */
-  readonly streams: readonly Stream[];
+  readonly streams: readonly HeardStream[];
 }
 
 /** Translates the requests of one signal, and keeps between them what senders say again and again. */

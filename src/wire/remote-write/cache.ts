@@ -1,5 +1,6 @@
 import { LIMITS } from '../../base/limits.ts';
-import { byteTable, type ByteTable } from '../byte-table.ts';
+import type { LabelOwner } from '../../model/batch.ts';
+import { byteTable, FORGOTTEN, type ByteTable } from '../byte-table.ts';
 import { seriesMaker, type SeriesMaker, type SeriesOptions, type WireSeries } from './series.ts';
 import { cutText, textOf } from './text.ts';
 
@@ -8,6 +9,8 @@ export interface WireCache {
   /** Series by the bytes of their labels; the salt keeps the versions apart. */
   readonly series: ByteTable<WireSeries>;
   readonly make: SeriesMaker;
+  /** Of series that are kept by the bytes of a label set of 1.0: it reads them again. */
+  readonly owner: LabelOwner;
   /** The text in `bytes[start, end)`. Equal ones are one object as long as it is remembered. */
   symbol(bytes: Buffer, start: number, end: number): WireSymbol;
 }
@@ -34,21 +37,33 @@ const SYMBOL_BYTES = Math.max(LIMITS.labelBytes, LIMITS.helpBytes);
 /** Ids are 32-bit numbers, and one request may bring a million new ones. */
 const IDS = 2 ** 31;
 
+/** Makes a series of the bytes of a label set of 1.0. */
+export type LabelReader = (bytes: Buffer, cache: WireCache) => WireSeries;
+
 /** A supply of caches: the same one until its ids run out, which takes an hour of nothing but new texts. */
-export function wireCaches(options: SeriesOptions, limitBytes: number = LIMITS.seriesCacheBytes): () => WireCache {
-  let cache = wireCache(options, limitBytes);
+export function wireCaches(options: SeriesOptions, limitBytes: number, readLabels: LabelReader): () => WireCache {
+  let cache = wireCache(options, limitBytes, readLabels);
   return () => {
-    if (cache.ids() > IDS) cache = wireCache(options, limitBytes);
+    if (cache.ids() > IDS) cache = wireCache(options, limitBytes, readLabels);
     return cache;
   };
 }
 
-function wireCache(options: SeriesOptions, limitBytes: number): WireCache & { ids(): number } {
+function wireCache(options: SeriesOptions, limitBytes: number, readLabels: LabelReader): WireCache & { ids(): number } {
   const symbols = byteTable<WireSymbol>(limitBytes * SYMBOL_SHARE);
+  const series = byteTable<WireSeries>(limitBytes * (1 - SYMBOL_SHARE), (one, place) => {
+    one.place = place;
+  });
   let nextId = 0;
-  return {
-    series: byteTable(limitBytes * (1 - SYMBOL_SHARE)),
+  const cache: WireCache & { ids(): number } = {
+    series,
     make: seriesMaker(options),
+    owner: {
+      labelsOf(handle) {
+        const { place } = handle as WireSeries;
+        return place === FORGOTTEN ? undefined : readLabels(series.keyAt(place), cache).labels;
+      },
+    },
     symbol(bytes, start, end) {
       if (end - start > SYMBOL_BYTES) return { id: LONG_TEXT, text: cutText(bytes, start, end, SYMBOL_BYTES) };
       const known = symbols.get(bytes, start, end);
@@ -59,4 +74,5 @@ function wireCache(options: SeriesOptions, limitBytes: number): WireCache & { id
     },
     ids: () => nextId,
   };
+  return cache;
 }

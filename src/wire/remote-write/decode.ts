@@ -1,9 +1,9 @@
 import { LIMITS } from '../../base/limits.ts';
 import type { Batch } from '../../model/batch.ts';
-import type { Stream } from '../../model/stream.ts';
+import type { HeardStream } from '../../model/stream.ts';
 import { wireCaches } from './cache.ts';
 import { histogramReader } from './histogram.ts';
-import { readWriteRequest } from './read-v1.ts';
+import { readLabelSet, readWriteRequest } from './read-v1.ts';
 import { readV2Request } from './read-v2.ts';
 import type { LeftOut } from './rejections.ts';
 import { startRequest } from './request.ts';
@@ -19,7 +19,7 @@ export interface DecodedWrite {
   readonly batch: Batch;
   readonly leftOut: LeftOut;
   /** The producers of the batch's rows, each once. */
-  readonly streams: readonly Stream[];
+  readonly streams: readonly HeardStream[];
   /** Rows of the batch that were sent as native histograms: those that are one, and staleness markers. */
   readonly histograms: number;
   readonly staleHistograms: number;
@@ -36,7 +36,7 @@ export function remoteWriteDecoder(
   options: SeriesOptions,
   cacheBytes: number = LIMITS.seriesCacheBytes,
 ): RemoteWriteDecoder {
-  const nextCache = wireCaches(options, cacheBytes);
+  const nextCache = wireCaches(options, cacheBytes, readLabelSet);
   const readHistogram = histogramReader();
   let requests = 0;
   // Senders' batches are of one size mostly.
@@ -50,7 +50,7 @@ export function remoteWriteDecoder(
     return {
       batch: request.builder.build(),
       leftOut: request.rejected.build(),
-      streams: request.streams,
+      streams: request.producers.map(({ stream, latestMs }) => ({ ...stream, latestMs })),
       histograms: request.histograms + request.staleHistograms,
       staleHistograms: request.staleHistograms,
     };

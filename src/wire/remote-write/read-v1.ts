@@ -1,7 +1,10 @@
+import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
+import type { LabelOwner } from '../../model/batch.ts';
 import {
   BYTES,
   FIXED64,
+  protoCursor,
   readDouble,
   readEnd,
   readInt64,
@@ -25,6 +28,7 @@ import {
   type Request,
 } from './request.ts';
 import { faulty, tooManyLabels, type WireSeries } from './series.ts';
+import { textOf } from './text.ts';
 
 const TIMESERIES = (1 << 3) | BYTES;
 const METADATA = (3 << 3) | BYTES;
@@ -126,15 +130,29 @@ function seriesOf(request: Request, cache: WireCache, start: number, end: number
   if (end - start > KEY_BYTES) return makeSeries(request, cache, start, end);
   const known = cache.series.get(cursor.bytes, start, end, SALT_V1);
   if (known !== undefined) return known;
-  const series = makeSeries(request, cache, start, end);
+  countLabelSet(request);
+  cursor.at = start;
+  const series = readSeries(cursor, cache, end, cache.owner);
   cache.series.set(cursor.bytes, start, end, series, SALT_V1);
   return series;
 }
 
+/** The series of a label set that was kept by its bytes. */
+export function readLabelSet(bytes: Buffer, cache: WireCache): WireSeries {
+  const cursor = protoCursor(bytes, (at, reason) => {
+    return new ComityError('internal', `a label set that was read before is malformed at byte ${at}: ${reason}`);
+  });
+  return readSeries(cursor, cache, bytes.length, cache.owner);
+}
+
 function makeSeries(request: Request, cache: WireCache, start: number, end: number): WireSeries {
-  const { cursor } = request;
   countLabelSet(request);
-  cursor.at = start;
+  request.cursor.at = start;
+  return readSeries(request.cursor, cache, end);
+}
+
+/** `owner` keeps the bytes from which the labels can be read again. */
+function readSeries(cursor: ProtoCursor, cache: WireCache, end: number, owner?: LabelOwner): WireSeries {
   const pairs: (string | undefined)[] = [];
   while (cursor.at < end) {
     const tag = readTag(cursor, end);
@@ -147,7 +165,7 @@ function makeSeries(request: Request, cache: WireCache, start: number, end: numb
       return faulty({ reason: 'label_too_long', detail: `a label is longer than ${LIMITS.labelBytes} bytes` });
     }
   }
-  return cache.make(pairs);
+  return cache.make(pairs, owner);
 }
 
 /** Adds a Label message to `pairs`; false when it has a text that is too long. */
@@ -163,11 +181,16 @@ function readLabel(cursor: ProtoCursor, cache: WireCache, end: number, pairs: (s
       continue;
     }
     const textEnd = readEnd(cursor, end);
-    const symbol = cache.symbol(cursor.bytes, cursor.at, textEnd);
+    if (tag >>> 3 === 2 && textEnd - cursor.at <= LIMITS.labelBytes) {
+      // Many values belong to one series each: to remember them would cost more than to read them again.
+      value = textOf(cursor.bytes, cursor.at, textEnd);
+    } else {
+      const symbol = cache.symbol(cursor.bytes, cursor.at, textEnd);
+      if (symbol.id === LONG_TEXT) fits = false;
+      if (tag >>> 3 === 1) name = symbol.text;
+      else value = symbol.text;
+    }
     cursor.at = textEnd;
-    if (symbol.id === LONG_TEXT) fits = false;
-    if (tag >>> 3 === 1) name = symbol.text;
-    else value = symbol.text;
   }
   pairs.push(name, value);
   return fits;

@@ -4,7 +4,6 @@ import type { Admission } from '../../model/admission.ts';
 import { SET, type MetricType } from '../../model/batch.ts';
 import { batchBuilder, type BatchBuilder } from '../../model/batch-builder.ts';
 import { isStaleAt } from '../../model/series.ts';
-import type { Stream } from '../../model/stream.ts';
 import {
   FIXED64,
   protoCursor,
@@ -18,7 +17,7 @@ import {
 } from '../proto-cursor.ts';
 import type { WireHistogram } from './histogram.ts';
 import { rejections, type Rejections } from './rejections.ts';
-import { exemplarLabels, type WireSeries } from './series.ts';
+import { exemplarLabels, type Producer, type WireSeries } from './series.ts';
 
 /** What has been read of a request, in either version. */
 export interface Request {
@@ -27,7 +26,8 @@ export interface Request {
   readonly cursor: ProtoCursor;
   readonly builder: BatchBuilder;
   readonly rejected: Rejections;
-  readonly streams: Stream[];
+  /** Those that have rows in the batch. */
+  readonly producers: Producer[];
   readonly admission: Admission;
   /** Samples and histograms that the request has, exemplars that it has, and so on, valid or not. */
   points: number;
@@ -54,7 +54,7 @@ export function startRequest(body: Uint8Array, id: number, rowsExpected: number,
     }),
     builder: batchBuilder(rowsExpected),
     rejected: rejections(),
-    streams: [],
+    producers: [],
     admission,
     points: 0,
     exemplars: 0,
@@ -97,15 +97,18 @@ export function countLabelSet(request: Request): void {
   );
 }
 
-/** Index in the batch of the series that is being read, and its producer noted. */
-function indexOf(request: Request, series: WireSeries): number {
-  if (request.index >= 0) return request.index;
-  const { stream } = series;
-  if (stream.request !== request.id) {
-    stream.request = request.id;
-    request.streams.push(stream.stream);
+/** Index in the batch of the series that is being read, and its producer noted with a sample of this time. */
+function indexOf(request: Request, series: WireSeries, timeMs: number): number {
+  const { producer } = series;
+  if (producer.request === request.id) {
+    if (timeMs > producer.latestMs) producer.latestMs = timeMs;
+  } else {
+    producer.request = request.id;
+    producer.latestMs = timeMs;
+    request.producers.push(producer);
   }
-  request.index = request.builder.series(series.handle!);
+  if (request.index >= 0) return request.index;
+  request.index = request.builder.series(series);
   return request.index;
 }
 
@@ -135,7 +138,7 @@ export function readSample(request: Request, series: WireSeries, end: number): v
     badTimestamp(request, timeMs);
     return;
   }
-  const index = indexOf(request, series);
+  const index = indexOf(request, series, timeMs);
   if (value === value) request.builder.sample(index, timeMs, value, SET, startOf(startMs, timeMs));
   else if (isStale(cursor, valueAt)) request.builder.stale(index, timeMs);
   // The bits of any other NaN say nothing.
@@ -149,7 +152,7 @@ export function addHistogram(request: Request, series: WireSeries, read: WireHis
     const detail = `${series.family.metric} at ${timeMs}: ${read.fault}`;
     return request.rejected.points('bad_histogram', detail, 1);
   }
-  const index = indexOf(request, series);
+  const index = indexOf(request, series, timeMs);
   if (read.stale) {
     request.staleHistograms++;
     return request.builder.stale(index, timeMs);
@@ -170,7 +173,8 @@ export function addExemplar(
   if (!Number.isSafeInteger(timeMs) || timeMs === 0) return request.rejected.exemplar(`${place}: it has no time`);
   const checked = exemplarLabels(exemplar.pairs, request.admission);
   if ('reason' in checked) return request.rejected.exemplar(`${place}: ${checked.detail}`);
-  const index = indexOf(request, series);
+  // It says nothing of the samples that are still to come.
+  const index = indexOf(request, series, -Infinity);
   return request.builder.exemplar({ series: index, timeMs, value, labels: checked.labels });
 }
 

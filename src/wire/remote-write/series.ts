@@ -1,9 +1,10 @@
 import { LIMITS } from '../../base/limits.ts';
 import type { Admission } from '../../model/admission.ts';
-import { seriesHandle, type SeriesHandle } from '../../model/batch.ts';
+import { NO_ID, NO_REF, NO_SHARD, seriesHandle, type LabelOwner, type SeriesHandle } from '../../model/batch.ts';
 import type { HistogramLayout } from '../../model/histogram.ts';
 import { METRIC_NAME, labelValue, withDomainLabel, type Labels } from '../../model/labels.ts';
 import { streamOf, type Stream } from '../../model/stream.ts';
+import { FORGOTTEN } from '../byte-table.ts';
 import { isTooLong, quoted } from '../sender-text.ts';
 import type { LeftOutReason } from './rejections.ts';
 
@@ -15,16 +16,16 @@ export interface SeriesOptions {
   readonly admission: Admission;
 }
 
-/** What a label set on the wire comes to, made once and kept by its bytes. */
-export interface WireSeries {
-  /** Undefined where the label set is not valid. */
-  readonly handle: SeriesHandle | undefined;
-  /** Why there is no handle. */
+/** What a label set on the wire comes to, made once and kept by its bytes: one object, of which there may be a million. */
+export interface WireSeries extends SeriesHandle {
+  /** Why the label set is not valid; then it is no series. */
   readonly fault: Fault | undefined;
   readonly family: Family;
-  readonly stream: HeardStream;
+  readonly producer: Producer;
   /** The buckets that its native histograms had last, to be shared. */
   layout: HistogramLayout | undefined;
+  /** Where its bytes are kept, or `FORGOTTEN`. */
+  place: number;
 }
 
 export interface Fault {
@@ -42,23 +43,24 @@ export interface Family {
   unit: string;
 }
 
-/** A producer, and the request that it was heard in last. */
-export interface HeardStream {
+/** A producer, and the request that it was heard in last, with the time of its latest sample in that one. */
+export interface Producer {
   readonly stream: Stream;
   request: number;
+  latestMs: number;
 }
 
 /**
  * Makes series of label sets: names and values in turn, in any order; undefined for a text that is not UTF-8. Equal
- * producers and metric names share an object. An empty value is an absent label.
+ * producers and metric names share an object. An empty value is an absent label. `owner` can read the labels again.
  */
-export type SeriesMaker = (pairs: readonly (string | undefined)[]) => WireSeries;
+export type SeriesMaker = (pairs: readonly (string | undefined)[], owner?: LabelOwner) => WireSeries;
 
 export function seriesMaker(options: SeriesOptions): SeriesMaker {
-  const streams = new Map<string, HeardStream>();
+  const producers = new Map<string, Producer>();
   const families = new Map<string, Family>();
 
-  return (pairs) => {
+  return (pairs, owner) => {
     const checked = checkedLabels(pairs);
     if ('reason' in checked) return faulty(checked);
     const own = withDomainLabel(checked.labels, options.domainLabel, options.domain);
@@ -66,13 +68,16 @@ export function seriesMaker(options: SeriesOptions): SeriesMaker {
     const labels = options.admission.series(own);
     const stream = streamOf(labels);
     return {
-      handle: seriesHandle(labels),
+      labels,
+      ref: NO_REF,
+      id: NO_ID,
+      shard: NO_SHARD,
+      owner,
       fault: undefined,
       family: shared(families, checked.metric, LIMITS.metadataFamilies, () => familyOf(checked.metric)),
-      stream: shared(streams, streamKey(stream), LIMITS.streams, () => {
-        return { stream, request: -1 };
-      }),
+      producer: shared(producers, streamKey(stream), LIMITS.streams, () => producerOf(stream)),
       layout: undefined,
+      place: FORGOTTEN,
     };
   };
 }
@@ -98,14 +103,25 @@ export function tooManyLabels(count: number): Fault {
 
 /** What a faulty label set comes to. */
 export function faulty(fault: Fault): WireSeries {
-  return { handle: undefined, fault, family: NO_FAMILY, stream: NO_STREAM, layout: undefined };
+  return {
+    ...seriesHandle([]),
+    fault,
+    family: NO_FAMILY,
+    producer: NO_PRODUCER,
+    layout: undefined,
+    place: FORGOTTEN,
+  };
 }
 
 const NO_FAMILY = familyOf('');
-const NO_STREAM: HeardStream = { stream: { job: '', instance: '' }, request: -1 };
+const NO_PRODUCER = producerOf({ job: '', instance: '' });
 
 function familyOf(metric: string): Family {
   return { metric, request: -1, type: 0, help: '', unit: '' };
+}
+
+function producerOf(stream: Stream): Producer {
+  return { stream, request: -1, latestMs: -Infinity };
 }
 
 /** The rules of Prometheus's receiver: a metric name, names that are not empty, none of them twice, all of it UTF-8. */

@@ -26,8 +26,22 @@ test('a scrape is one batch: samples, `up` and what it says about itself', async
   // The second scrape brings the very handles of the first: nothing was decoded again.
   expect(second!.series.map((one) => first!.series.includes(one))).toEqual(second!.series.map(() => true));
   expect(store.metadata).toEqual([{ metric: 'a', type: 'counter', help: 'Help.', unit: '' }]);
-  expect(store.calls).toContain(`metrics ${JSON.stringify([{ job: 'shop', instance: exporter.address }])}`);
+  expect(store.calls).toContain(
+    `metrics ${JSON.stringify([{ job: 'shop', instance: exporter.address, latestMs: timeMs }])}`,
+  );
   expect(store.calls).toContain('accepted scrape metrics 8');
+});
+
+test.each([
+  ['of its own samples where all of them have times', 'a 1 1000\nb 2 3000\nc 3 2000\n', '', 3000],
+  ['of the scrape where that time is not to be heeded', 'a 1 1000\n', 'honor_timestamps: false', undefined],
+  ['of the scrape where it exposes nothing', '', '', undefined],
+])('the latest time that a target is heard with is that %s', async (_name, body, config, latestMs) => {
+  const { exporter, store } = await scraping(body, config);
+  await until(() => scrapes(store) >= 2, 'two scrapes');
+  const { timeMs } = store.rows.find(({ name }) => name === 'up')!;
+  const stream = { job: 'shop', instance: exporter.address, latestMs: latestMs ?? timeMs };
+  expect(store.calls).toContain(`metrics ${JSON.stringify([stream])}`);
 });
 
 test('what is asked of a target', async () => {

@@ -1,0 +1,168 @@
+import { setImmediate } from 'node:timers/promises';
+import { ComityError } from '../base/errors.ts';
+import type { EvalContext } from '../engine/context.ts';
+import { spend, startUsage, type Usage } from '../engine/usage.ts';
+import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
+import { copyHistograms } from '../engine/histogram-rows.ts';
+import { assertCells } from '../engine/rows.ts';
+import { selectRange } from '../engine/select-range.ts';
+import type { Metadata, SeriesExemplars } from '../model/batch.ts';
+import { labelsKey, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { Source } from '../model/source.ts';
+import { parsePolicy, type Policy } from '../policy/document.ts';
+import type { MatrixSelector } from '../promql/ast.ts';
+import { guarded, sealedTest } from './guard.ts';
+import type { LabelsQuestion, SeriesQuestion, ShardFragment, ShardReader, ShardRow, Stoppable } from './shard.ts';
+
+/** What a shard reads from: samples, and what is known beside them. A store is one. */
+export interface ShardSource extends Source {
+  metadata(): Iterable<Metadata>;
+  /** The exemplars in [fromMs, toMs] of the series that satisfy all matchers, oldest first. */
+  exemplars(matchers: readonly Matcher[], fromMs: number, toMs: number): Iterable<SeriesExemplars>;
+}
+
+/** What a shard must know beside its data, as plain values that can go to another thread. */
+export interface ShardOptions {
+  /** The text of the domain's policy. Without it nothing is read that may leave the domain. */
+  readonly policy?: { readonly text: string; readonly domain: string; readonly domainLabel: string } | undefined;
+}
+
+/**
+ * Reads a shard in this thread: each fragment in one go, with a turn for others of the thread in between. `turn` lets those
+ * who cannot wait in even while a fragment is evaluated (see `UsageOptions`).
+ */
+export function localShard(
+  source: ShardSource,
+  options: ShardOptions & { readonly turn?: (() => void) | undefined } = {},
+): ShardReader {
+  const { turn } = options;
+  const policy =
+    options.policy === undefined
+      ? undefined
+      : parsePolicy(options.policy.text, 'the policy', options.policy.domain, options.policy.domainLabel);
+
+  function policyForRelease(): Policy {
+    if (policy === undefined) throw new ComityError('refused', 'this shard knows no policy, so nothing may leave it');
+    return policy;
+  }
+
+  function usageOf({ deadlineMs, cancelled }: Stoppable): Usage {
+    return startUsage(deadlineMs, { cancelled, turn });
+  }
+
+  /** The label sets that a question means; one that satisfies several selectors comes several times. */
+  function* selected(question: SeriesQuestion): Iterable<Labels> {
+    const { selectors, fromMs, toMs } = question;
+    const usage = usageOf(question);
+    for (const matchers of selectors.length === 0 ? [[]] : selectors) {
+      for (const labels of source.series(matchers, fromMs, toMs)) {
+        spend(usage, LABELS_WORK);
+        yield labels;
+      }
+    }
+  }
+
+  return {
+    async run({ fragments, grid, lookbackMs, scope, releases, spent, ...stoppable }) {
+      const usage = startUsage(stoppable.deadlineMs, { cancelled: stoppable.cancelled, turn, spent });
+      const read = releases ? guarded(source, policyForRelease()) : source;
+      const ctx: EvalContext = { grid, lookbackMs, source: read, merged: [], usage, scope };
+      const answers: (readonly ShardRow[])[] = [];
+      for (const [i, fragment] of fragments.entries()) {
+        if (i > 0) await setImmediate();
+        answers.push(fragmentRows(fragment, ctx));
+      }
+      return { fragments: answers, spent: { ...spent, series: usage.series, cells: usage.cells } };
+    },
+    async series(question) {
+      const found = new Map<string, Labels>();
+      for (const labels of selected(question)) {
+        if (found.size >= question.limit) break;
+        found.set(labelsKey(labels), labels);
+      }
+      return [...found.values()];
+    },
+    async labels(question) {
+      const found = foundLabels(question, selected(question), question.releases ? policyForRelease() : undefined);
+      return [...found].sort().slice(0, question.limit);
+    },
+    async kinds(question) {
+      const found = new Map<string, Labels>();
+      for (const labels of selected(question)) {
+        const kind = kindOf(labels);
+        if (!found.has(kind)) found.set(kind, labels);
+      }
+      return [...found.values()];
+    },
+    async exemplars(question) {
+      const { selectors, fromMs, toMs } = question;
+      const usage = usageOf(question);
+      const found = new Map<string, SeriesExemplars>();
+      for (const matchers of selectors) {
+        for (const series of source.exemplars(matchers, fromMs, toMs)) {
+          spend(usage, LABELS_WORK);
+          found.set(labelsKey(series.labels), series);
+        }
+      }
+      return [...found.values()];
+    },
+    metadata: async () => [...source.metadata()],
+  };
+}
+
+/** What it takes to look at a label set, in cells. */
+const LABELS_WORK = 128;
+
+function fragmentRows(fragment: ShardFragment, ctx: EvalContext): readonly ShardRow[] {
+  if (fragment.answer === 'samples') return sampleRows(fragment.expr, ctx);
+  if (fragment.answer === 'partial') return aggregateGroups(fragment.expr, ctx).list();
+  const value = evaluate(fragment.expr, ctx);
+  if (value.kind !== 'vector') throw new ComityError('unsupported', 'unsupported: a fragment must be a vector');
+  return value.rows.map(({ labels, values, present, histograms }) => ({
+    labels,
+    columns: { present, fields: [values] },
+    histograms,
+  }));
+}
+
+function sampleRows(matrix: MatrixSelector, ctx: EvalContext): ShardRow[] {
+  const rows: ShardRow[] = [];
+  let cells = 0;
+  for (const { labels, times, values, histograms } of selectRange(matrix, ctx)) {
+    const present = new Uint8Array(times.length).fill(1);
+    const kept = copyHistograms(present, histograms);
+    cells += kept?.cells.length ?? 0;
+    assertCells(cells);
+    rows.push({ labels, columns: { present, fields: [times.slice(), values.slice()] }, histograms: kept });
+  }
+  return rows;
+}
+
+function foundLabels(
+  { name }: LabelsQuestion,
+  series: Iterable<Labels>,
+  policy: Policy | undefined,
+): ReadonlySet<string> {
+  const isSealed = policy === undefined ? () => false : sealedTest(policy);
+  const permits = (label: string): boolean => policy === undefined || policy.permitsLabel(label);
+  const found = new Set<string>();
+  if (name !== '' && !permits(name)) return found;
+  for (const labels of series) {
+    if (isSealed(labels)) continue;
+    if (name === '') {
+      for (let i = 0; i < labels.length; i += 2) if (permits(labels[i]!)) found.add(labels[i]!);
+    } else {
+      const value = labelValue(labels, name);
+      if (value !== '') found.add(value);
+    }
+  }
+  return found;
+}
+
+/** The metric's name and the names of the labels, quoted so that no name can pass for two. */
+function kindOf(labels: Labels): string {
+  let kind = JSON.stringify(labelValue(labels, METRIC_NAME));
+  for (let i = 0; i < labels.length; i += 2) kind += JSON.stringify(labels[i]);
+  return kind;
+}

@@ -1,0 +1,197 @@
+import type { MessagePort } from 'node:worker_threads';
+import { ComityError, toComityError } from '../base/errors.ts';
+import { shareRegexMeter, startRegexMeter, type RegexMeter } from '../model/matcher.ts';
+import { children, type Expr } from '../promql/ast.ts';
+import { buffersOf, packRows, unpackRows, type PackedRows } from './gather.ts';
+import { localAsker } from './local-asker.ts';
+import type { Asker, FragmentQuestion } from './questions.ts';
+import type { ShardAnswer, ShardQuery, ShardReader, Spent } from './shard.ts';
+import { errorFrom, type ErrorData } from './worker-protocol.ts';
+
+/** What is asked over a port, by name: a shard answers all of it, a query worker what an asker does. */
+type Methods = ShardReader & Asker;
+
+interface Request {
+  readonly id: number;
+  readonly method: keyof Methods;
+  readonly question: unknown;
+}
+
+type Reply = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: ErrorData };
+
+/** A value as it is sent, and what of it is handed over. */
+interface Sent {
+  readonly value: unknown;
+  readonly transfer: readonly ArrayBuffer[];
+}
+
+type Handlers = { readonly [M in keyof Methods]?: (question: never) => Promise<Sent> };
+
+/** Answers at a port for a shard: as a reader for others, and as an asker where the shard is the only one. */
+export function serveShard(port: MessagePort, shard: ShardReader, turn?: () => void): void {
+  serve(port, {
+    ...askerHandlers(localAsker([shard], turn)),
+    run: async (query: ShardQuery) => {
+      const { answer, regexWork } = await metered(query, query.releases ? query.fragments : [], () => shard.run(query));
+      const fragments = answer.fragments.map(packRows);
+      return {
+        value: { fragments, spent: { ...answer.spent, regexWork } } satisfies PackedAnswer,
+        transfer: fragments.flatMap(buffersOf),
+      };
+    },
+    series: async (question: never) => copied(await shard.series(question)),
+    labels: async (question: never) => copied(await shard.labels(question)),
+    kinds: async (question: never) => copied(await shard.kinds(question)),
+    exemplars: async (question: never) => copied(await shard.exemplars(question)),
+    metadata: async () => copied(await shard.metadata()),
+  });
+}
+
+/** Answers at a port for an asker. */
+export function serveAsker(port: MessagePort, asker: Asker): void {
+  serve(port, askerHandlers(asker));
+}
+
+/** The shard that answers at the other end of a port. */
+export function remoteShard(port: MessagePort): ShardReader & { close(): void } {
+  const { call, close } = caller(port);
+  return {
+    async run(query) {
+      const { fragments, spent } = (await call('run', query)) as PackedAnswer;
+      return { fragments: fragments.map(unpackRows), spent } satisfies ShardAnswer;
+    },
+    series: (question) => call('series', question) as ReturnType<ShardReader['series']>,
+    labels: (question) => call('labels', question) as ReturnType<ShardReader['labels']>,
+    kinds: (question) => call('kinds', question) as ReturnType<ShardReader['kinds']>,
+    exemplars: (question) => call('exemplars', question) as ReturnType<ShardReader['exemplars']>,
+    metadata: () => call('metadata', undefined) as ReturnType<ShardReader['metadata']>,
+    close,
+  };
+}
+
+/** The asker that answers at the other end of a port. */
+export function remoteAsker(port: MessagePort): Asker & { close(): void } {
+  const { call, close } = caller(port);
+  return {
+    answer: (question) => call('answer', question) as Promise<Uint8Array>,
+    async fragment(question) {
+      const { rows, spent } = (await call('fragment', question)) as PackedFragment;
+      return { rows: unpackRows(rows), spent };
+    },
+    close,
+  };
+}
+
+interface PackedAnswer {
+  readonly fragments: readonly PackedRows[];
+  readonly spent: Spent;
+}
+
+interface PackedFragment {
+  readonly rows: PackedRows;
+  readonly spent: Spent;
+}
+
+function askerHandlers(asker: Asker): Handlers {
+  return {
+    answer: async (question: never) => {
+      const value = await asker.answer(question);
+      return { value, transfer: [value.buffer as ArrayBuffer] };
+    },
+    fragment: async (question: FragmentQuestion) => {
+      const { answer, regexWork } = await metered(question, [question.fragment], () => asker.fragment(question));
+      const rows = packRows(answer.rows);
+      const spent = { ...answer.spent, regexWork: Math.max(regexWork, answer.spent.regexWork) };
+      return { value: { rows, spent } satisfies PackedFragment, transfer: buffersOf(rows) };
+    },
+  };
+}
+
+function copied(value: unknown): Sent {
+  return { value, transfer: [] };
+}
+
+/**
+ * Runs a question for a hub with its regular expressions on one meter that goes on from what the request has spent: what they
+ * shared did not come along with the message.
+ */
+async function metered<T>(
+  { spent }: { readonly spent: Spent },
+  fragments: readonly { readonly expr: Expr }[],
+  run: () => Promise<T>,
+): Promise<{ readonly answer: T; readonly regexWork: number }> {
+  const meter = startRegexMeter();
+  meter.work = spent.regexWork;
+  for (const { expr } of fragments) meterSelectors(expr, meter);
+  const answer = await run();
+  return { answer, regexWork: meter.work };
+}
+
+function meterSelectors(expr: Expr, meter: RegexMeter): void {
+  if (expr.kind === 'vector') for (const matcher of expr.matchers) shareRegexMeter(matcher, meter);
+  for (const child of children(expr)) meterSelectors(child, meter);
+}
+
+/** Serving alone keeps no thread alive. */
+function serve(port: MessagePort, handlers: Handlers): void {
+  port.on('message', ({ id, method, question }: Request) => {
+    const handler = handlers[method] as ((question: unknown) => Promise<Sent>) | undefined;
+    const answer =
+      handler === undefined
+        ? Promise.reject(new ComityError('internal', `${method} is not answered at this port`))
+        : handler(question);
+    answer
+      .then(({ value, transfer }) => port.postMessage({ id, value } satisfies Reply, transfer))
+      .catch((reason: unknown) => {
+        const { code, message } = toComityError(reason);
+        port.postMessage({ id, error: { code, message } } satisfies Reply);
+      });
+  });
+  port.unref();
+}
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(error: ComityError): void;
+}
+
+/** Calls over a port. It keeps the thread alive while an answer is awaited; what is pending when it closes fails. */
+function caller(port: MessagePort): {
+  call(method: keyof Methods, question: unknown): Promise<unknown>;
+  close(): void;
+} {
+  const pending = new Map<number, Pending>();
+  let calls = 0;
+  let closed = false;
+
+  port.on('message', (reply: Reply) => {
+    const one = pending.get(reply.id);
+    pending.delete(reply.id);
+    if (pending.size === 0) port.unref();
+    if ('error' in reply) one?.reject(errorFrom(reply.error));
+    else one?.resolve(reply.value);
+  });
+  port.on('close', () => {
+    closed = true;
+    for (const one of pending.values()) one.reject(ended());
+    pending.clear();
+  });
+  port.unref();
+
+  return {
+    call(method, question) {
+      if (closed) return Promise.reject(ended());
+      const id = calls++;
+      return new Promise((resolve, reject) => {
+        port.postMessage({ id, method, question } satisfies Request);
+        pending.set(id, { resolve, reject });
+        port.ref();
+      });
+    },
+    close: () => port.close(),
+  };
+}
+
+function ended(): ComityError {
+  return new ComityError('unavailable', 'the thread that answers queries has ended. Ask again');
+}

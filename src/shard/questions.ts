@@ -1,0 +1,61 @@
+import type { QueryGrid } from '../model/grid.ts';
+import type { Expr } from '../promql/ast.ts';
+import type { Fragment } from '../plan/distribute.ts';
+import type { SeriesQuestion, ShardRow, Spent, Stoppable } from './shard.ts';
+
+/** Answers questions about all that an agent holds, wherever its shards are. */
+export interface Asker {
+  /** The text of the local HTTP API's answer, in UTF-8. */
+  answer(question: LocalQuestion): Promise<Uint8Array>;
+  /** What a hub is answered for a fragment. */
+  fragment(question: FragmentQuestion): Promise<FragmentRows>;
+}
+
+/** What people of the domain ask over Prometheus's HTTP API. */
+export type LocalQuestion = QueryQuestion | NamesQuestion | SetsQuestion | ExemplarsQuestion | MetadataQuestion;
+
+/** A checked expression; `limit` is the most rows to answer with, 0 for all. */
+export interface QueryQuestion extends Stoppable {
+  readonly kind: 'instant' | 'range';
+  readonly expr: Expr;
+  readonly grid: QueryGrid;
+  readonly lookbackMs: number;
+  readonly limit: number;
+}
+
+/** Label names, or the values of the label `name`. */
+interface NamesQuestion extends SeriesQuestion {
+  readonly kind: 'names';
+  readonly name: string;
+  readonly limit: number;
+}
+
+/** Label sets of series. */
+interface SetsQuestion extends SeriesQuestion {
+  readonly kind: 'series';
+  readonly limit: number;
+}
+
+interface ExemplarsQuestion extends SeriesQuestion {
+  readonly kind: 'exemplars';
+}
+
+/** The families, at most `limit`, or the one named `metric` where that is not empty. */
+interface MetadataQuestion extends Stoppable {
+  readonly kind: 'metadata';
+  readonly metric: string;
+  readonly limit: number;
+}
+
+/** A fragment that the policy lets out, and what its request has used before. */
+export interface FragmentQuestion extends Stoppable {
+  readonly fragment: Fragment;
+  readonly grid: QueryGrid;
+  readonly lookbackMs: number;
+  readonly spent: Spent;
+}
+
+export interface FragmentRows {
+  readonly rows: readonly ShardRow[];
+  readonly spent: Spent;
+}

@@ -1,0 +1,128 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Appended, Batch, Metadata, SeriesExemplars } from '../model/batch.ts';
+import type { QueryGrid } from '../model/grid.ts';
+import type { HistogramColumns } from '../model/histogram.ts';
+import type { Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { ColumnsRow } from '../plan/columns-codec.ts';
+import type { Fragment } from '../plan/distribute.ts';
+import type { MatrixSelector } from '../promql/ast.ts';
+
+/** One store of an agent, wherever it runs: in this thread or in a worker of its own. Series are spread over shards by hash. */
+export interface Shard extends ShardReader {
+  /** As the store's; `settledUntilMs` is the watermark that was told to others, for `Appended.late`. */
+  appendAll(batches: readonly Batch[], settledUntilMs: number): Promise<readonly Appended[]>;
+  stats(): ShardStats;
+  /** Hides the samples in [fromMs, toMs] of the series that satisfy the matchers, at once and durably. */
+  delete(matchers: readonly Matcher[], fromMs: number, toMs: number): Promise<Deletion>;
+  deletions(): Promise<readonly Deletion[]>;
+  /** Flushes what is in memory, merges chunks and removes what was deleted from the files. */
+  compact(): Promise<Compaction>;
+  /** Copies the store into a folder that does not exist yet, while it serves. */
+  backup(folder: string): Promise<{ readonly bytes: number }>;
+  /** One more way to read this shard, for a thread that asks it by itself; undefined where it is in this thread. */
+  connect(): MessagePort | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * The reading half of a shard. Every question can be stopped: anything but 0 in `cancelled`, an Int32 in shared memory, ends
+ * it with `canceled`, and the clock past `deadlineMs` (since the epoch) with `timeout`. One is answered after the other.
+ */
+export interface ShardReader {
+  /** Answers fragments of a query over this shard's series, in the order in which they are asked. */
+  run(query: ShardQuery): Promise<ShardAnswer>;
+  /** Label sets, at most `limit`, in any order. */
+  series(question: SeriesQuestion & { readonly limit: number }): Promise<readonly Labels[]>;
+  /** Label names or the values of one label: the first `limit` in order. */
+  labels(question: LabelsQuestion): Promise<readonly string[]>;
+  /** One label set for each combination of metric name and label names among the series, in any order. */
+  kinds(question: SeriesQuestion): Promise<readonly Labels[]>;
+  /** The exemplars in the time range, those of a series oldest first, in any order of series. */
+  exemplars(question: SeriesQuestion): Promise<readonly SeriesExemplars[]>;
+  metadata(): Promise<readonly Metadata[]>;
+}
+
+export interface Stoppable {
+  readonly deadlineMs: number;
+  readonly cancelled: Int32Array;
+}
+
+/**
+ * What a shard is asked for: a fragment, or a range vector at the first step as raw samples, whose rows have their times and
+ * values as fields and every cell present.
+ */
+export type ShardFragment = Fragment | { readonly answer: 'samples'; readonly expr: MatrixSelector };
+
+export interface ShardQuery extends Stoppable {
+  readonly fragments: readonly ShardFragment[];
+  readonly grid: QueryGrid;
+  readonly lookbackMs: number;
+  /** What this shard's series are of all that the query means; see `EvalContext.scope`. */
+  readonly scope: 'whole' | 'part' | 'shard';
+  /** Whether the answer may leave the domain: then no sample of a sealed metric is read, whatever was checked before. */
+  readonly releases: boolean;
+  /** What the request has used already, towards the limits of one request. */
+  readonly spent: Spent;
+}
+
+/** What the evaluations of a request have touched and their regular expressions have cost. */
+export interface Spent {
+  readonly series: number;
+  readonly cells: number;
+  readonly regexWork: number;
+}
+
+export interface ShardAnswer {
+  /** The rows of each fragment, in any order. */
+  readonly fragments: readonly (readonly ShardRow[])[];
+  /** What the request has used now. */
+  readonly spent: Spent;
+}
+
+/** A row as it moves inside a domain: there native histograms may come along. */
+export interface ShardRow extends ColumnsRow {
+  readonly histograms?: HistogramColumns | undefined;
+}
+
+/** Times are inclusive milliseconds. A series is meant when it satisfies all matchers of one of the selectors. */
+export interface SeriesQuestion extends Stoppable {
+  /** None means every series. */
+  readonly selectors: readonly (readonly Matcher[])[];
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export interface LabelsQuestion extends SeriesQuestion {
+  /** The label whose values are asked for; empty for label names. */
+  readonly name: string;
+  readonly limit: number;
+  /** Whether the answer may leave the domain: then series of sealed metrics and labels that may not leave are left out. */
+  readonly releases: boolean;
+}
+
+export interface ShardStats {
+  readonly series: number;
+  readonly samples: number;
+  /** Bytes on disk. */
+  readonly bytes: number;
+  readonly quarantined: number;
+  /** Live memory of the shard's isolate, where it has one of its own. */
+  readonly memoryBytes: number;
+}
+
+/** A deletion by matchers: hidden at once, gone from the files after the next compaction. */
+export interface Deletion {
+  readonly id: number;
+  readonly series: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly state: 'hidden' | 'erased';
+}
+
+export interface Compaction {
+  readonly chunksMerged: number;
+  readonly samplesErased: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
