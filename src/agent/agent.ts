@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { pino, type Logger } from 'pino';
 import { ComityError } from '../base/errors.ts';
 import { readText } from '../base/config.ts';
@@ -62,6 +64,8 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
   };
 
   try {
+    // The domain key and the coverage file lie beside the store.
+    mkdirSync(dirname(config.store), { recursive: true });
     const keys = openDomainKeys(config.domainKey ?? besideStore(config.store, 'key'));
     const shards = await openShards({
       store: { path: config.store, durability: config.durability ?? 'process', ...storeOptions(config) },

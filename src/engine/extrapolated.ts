@@ -22,28 +22,36 @@ export function extrapolatedSteps(
   const resets = isCounter ? resetsIn(values) : NO_RESETS;
   let from = 0;
   let to = 0;
-  let firstReset = 0;
+  // The times at both places: a step that does not move on reads no memory to find that out.
+  let fromMs = length > 0 ? times[0]! : Infinity;
+  let toMs = fromMs;
+  let nextReset = 0;
   let any = false;
   for (let step = 0; step < ends.length; step++) {
     const end = ends[step]!;
     const start = end - rangeMs;
-    while (to < length && times[to]! <= end) to++;
-    while (from < to && times[from]! <= start) from++;
-    if (to - from < 2) {
+    while (toMs <= end) {
+      to++;
+      toMs = to < length ? times[to]! : Infinity;
+    }
+    while (fromMs <= start) {
+      from++;
+      fromMs = from < length ? times[from]! : Infinity;
+    }
+    const gaps = to - from - 1;
+    if (gaps < 1) {
       out[step] = 0;
       present[step] = 0;
       continue;
     }
     const first = values[from]!;
     let difference = values[to - 1]! - first;
-    while (firstReset < resets.length && resets[firstReset]! <= from) firstReset++;
-    for (let r = firstReset; r < resets.length && resets[r]! < to; r++) difference += values[resets[r]! - 1]!;
+    while (nextReset < resets.length && resets[nextReset]! <= from) nextReset++;
+    for (let r = nextReset; r < resets.length && resets[r]! < to; r++) difference += values[resets[r]! - 1]!;
 
-    const firstMs = times[from]!;
     const lastMs = times[to - 1]!;
-    const gaps = to - from - 1;
-    const sampled = (lastMs - firstMs) / 1000;
-    let toStart = (firstMs - start) / 1000;
+    const sampled = (lastMs - fromMs) / 1000;
+    let toStart = (fromMs - start) / 1000;
     let toEnd = (end - lastMs) / 1000;
     // A gap to the window's end of more than 1.1 spacings says that the series begins or ends inside the window.
     if (isFar(toStart, sampled, gaps)) toStart = sampled / gaps / 2;

@@ -11,6 +11,11 @@ export function addCompensated(sums: Float64Array, compensations: Float64Array, 
   sums[i] = total;
 }
 
+/** `addCompensated` for a whole column of terms. */
+export function addColumn(sums: Float64Array, compensations: Float64Array, terms: Float64Array): void {
+  for (let i = 0; i < terms.length; i++) addCompensated(sums, compensations, i, terms[i]!);
+}
+
 /** The compensated sum of `values[from, to)`. */
 export function compensatedSum(values: Float64Array, from: number, to: number): number {
   let sum = 0;

@@ -35,6 +35,9 @@ export interface WorkerShardOptions {
   onEnd(error: ComityError): void;
 }
 
+/** How often a message is sent again because series in it are gone. */
+const RESENDS_MAX = 3;
+
 interface Waiting {
   resolve(value: unknown): void;
   reject(error: ComityError): void;
@@ -127,7 +130,9 @@ export function openWorkerShard(options: WorkerShardOptions): Promise<WorkerShar
 
   async function appendAll(batches: readonly Batch[], settledUntilMs: number): Promise<readonly Appended[]> {
     let reply = await send(batches, settledUntilMs);
-    while ('gone' in reply) {
+    // Then each of them comes with its labels, so that once is enough; but retention may remove others meanwhile.
+    for (let again = 0; 'gone' in reply; again++) {
+      if (again === RESENDS_MAX) throw new ComityError('unavailable', 'series go faster than they can be sent again');
       forgetSeries(batches, reply.gone);
       reply = await send(batches, settledUntilMs);
     }

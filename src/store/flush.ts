@@ -17,6 +17,8 @@ import type { Tombstones } from './tombstones.ts';
 export interface Flush {
   /** Whether there is something to do. */
   isDue(): boolean;
+  /** Samples that were left out since the open, because they had been deleted. */
+  readonly erased: number;
   /** Does a part. What it throws has lost nothing: the same part is done again the next time. */
   step(): void;
 }
@@ -63,6 +65,7 @@ export const SAMPLES_PER_CHUNK = 480;
 
 export function flushing({ headDb, head, tables, partitions, tombstones, samplesPerStep }: FlushDeps): Flush {
   let round: Round | undefined;
+  let erased = 0;
 
   function begin(frozen: FrozenGeneration): Round {
     const { generation } = frozen.table;
@@ -161,7 +164,12 @@ export function flushing({ headDb, head, tables, partitions, tombstones, samples
     if (head.ids[ref] !== seriesId) return 0;
     const runs: RunColumns[] = [];
     for (const run of [lateRunOf(table, ref), runOf(table, ref)]) {
-      if (run !== undefined) runs.push(...tombstones.visible(ref, run));
+      if (run === undefined) continue;
+      erased += run.times.length;
+      for (const part of tombstones.visible(ref, run)) {
+        erased -= part.times.length;
+        runs.push(part);
+      }
     }
     if (runs.length === 0) return 0;
     const columns = mergeRuns(runs);
@@ -207,6 +215,9 @@ export function flushing({ headDb, head, tables, partitions, tombstones, samples
   }
 
   return {
+    get erased() {
+      return erased;
+    },
     isDue: () => tables.frozen.length > 0,
     step() {
       const [frozen] = tables.frozen;

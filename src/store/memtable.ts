@@ -6,7 +6,7 @@ import {
   type GrowingHistograms,
 } from '../model/growing-histograms.ts';
 import { isHistogramAt, type HistogramColumns } from '../model/histogram.ts';
-import { firstAfter } from '../model/series.ts';
+import { lateRowAt, lateRows, putLateRow, settleRows, type LateRows } from './late-rows.ts';
 import type { RunColumns } from './run.ts';
 import { startsOf, UNKNOWN_START } from './starts.ts';
 
@@ -29,6 +29,8 @@ export interface Memtable {
   histogramRows: number;
   /** Samples that came out of order. */
   readonly late: Map<number, LateRows>;
+  /** The block that was looked into last for one row, whose it is and when it begins. */
+  readonly lookedAt: { ref: number; block: number; fromMs: number };
   samples: number;
 }
 
@@ -36,15 +38,6 @@ interface Slab {
   readonly cells: Float64Array<ArrayBuffer>;
   /** The same memory as words, for values: a NaN's payload may not survive a register of floats. */
   readonly words: Int32Array<ArrayBuffer>;
-}
-
-/** Samples of a series that came out of order, in order of time. */
-interface LateRows {
-  times: Float64Array;
-  values: Float64Array;
-  starts: Float64Array;
-  histograms: Float64Array;
-  count: number;
 }
 
 /** Of a block's address, the bits that say where in its slab it starts. */
@@ -69,7 +62,6 @@ const WIDE_CELLS = HISTOGRAMS + ROWS;
 
 const NO_BLOCK = 0;
 const NO_HISTOGRAM = -1;
-const FIRST_LATE_ROWS = 4;
 const FIRST_HISTOGRAMS = 64;
 const FIRST_SERIES = 64;
 
@@ -84,6 +76,7 @@ export function memtable(generation: number, series: number): Memtable {
     histograms: growingHistograms(0),
     histogramRows: 0,
     late: new Map(),
+    lookedAt: { ref: -1, block: NO_BLOCK, fromMs: 0 },
     samples: 0,
   };
 }
@@ -143,15 +136,8 @@ export function putLate(
 ): void {
   let late = table.late.get(ref);
   if (late === undefined) table.late.set(ref, (late = lateRows()));
-  if (late.count === late.times.length) growLate(late);
-  const { times, starts, count } = late;
-  const at = firstAfter(times.subarray(0, count), timeMs);
-  for (const column of [times, late.values, starts, late.histograms]) column.copyWithin(at + 1, at, count);
-  times[at] = timeMs;
-  late.values.set(values.subarray(row, row + 1), at);
-  starts[at] = startMs;
-  late.histograms[at] = isHistogramAt(histograms, row) ? keepHistogram(table, histograms, row) : NO_HISTOGRAM;
-  late.count++;
+  const histogram = isHistogramAt(histograms, row) ? keepHistogram(table, histograms, row) : NO_HISTOGRAM;
+  putLateRow(late, timeMs, values, row, startMs, histogram);
   table.samples++;
 }
 
@@ -201,13 +187,63 @@ export function runOf(table: Memtable, ref: number): RunColumns | undefined {
 export function lateRunOf(table: Memtable, ref: number): RunColumns | undefined {
   const late = table.late.get(ref);
   if (late === undefined) return undefined;
-  const { count } = late;
+  settleRows(late);
+  return lateSlice(table, late, 0, late.count);
+}
+
+/** The samples of a series at a time, each the only row of its columns: one that came out of order, one that came in order. */
+export function rowsAt(table: Memtable, ref: number, timeMs: number): RunColumns[] {
+  const found: RunColumns[] = [];
+  const late = table.late.get(ref);
+  const lateRow = late === undefined ? undefined : lateRowAt(late, timeMs);
+  if (lateRow !== undefined) found.push(lateSlice(table, late!, lateRow, lateRow + 1));
+  const { lookedAt } = table;
+  let block = (table.counts[ref] ?? 0) === 0 ? NO_BLOCK : table.first[ref]!;
+  // Those that are asked for mostly come one after the other.
+  if (block !== NO_BLOCK && lookedAt.ref === ref && lookedAt.fromMs <= timeMs) ({ block } = lookedAt);
+  while (block !== NO_BLOCK) {
+    const slab = table.slabs[block >>> OFFSET_BITS]!;
+    const { cells } = slab;
+    const at = block & OFFSET_MASK;
+    const used = cells[at + USED]!;
+    if (used > 0) {
+      const fromMs = cells[at + TIMES]!;
+      if (fromMs > timeMs) break;
+      lookedAt.ref = ref;
+      lookedAt.block = block;
+      lookedAt.fromMs = fromMs;
+      for (let i = 0; i < used; i++) {
+        if (cells[at + TIMES + i] === timeMs) found.push(blockRow(table, slab, at, i));
+      }
+    }
+    block = cells[at + NEXT]!;
+  }
+  return found;
+}
+
+/** Row `i` of the block at `at` of a slab. */
+function blockRow(table: Memtable, { cells, words }: Slab, at: number, i: number): RunColumns {
+  const values = new Float64Array(1);
+  const from = (at + VALUES + i) * 2;
+  new Int32Array(values.buffer).set(words.subarray(from, from + 2));
+  const isWide = cells[at + IS_WIDE] === 1;
+  const histogram = at + HISTOGRAMS + i;
   return {
     generation: table.generation,
-    times: late.times.slice(0, count),
-    values: late.values.slice(0, count),
-    starts: startsOf(late.starts.slice(0, count)),
-    histograms: histogramsOf(table, late.histograms.subarray(0, count)),
+    times: cells.slice(at + TIMES + i, at + TIMES + i + 1),
+    values,
+    starts: isWide ? cells[at + STARTS + i]! : UNKNOWN_START,
+    histograms: isWide ? histogramsOf(table, cells.subarray(histogram, histogram + 1)) : undefined,
+  };
+}
+
+function lateSlice(table: Memtable, late: LateRows, from: number, to: number): RunColumns {
+  return {
+    generation: table.generation,
+    times: late.times.slice(from, to),
+    values: late.values.slice(from, to),
+    starts: startsOf(late.starts.slice(from, to)),
+    histograms: histogramsOf(table, late.histograms.subarray(from, to)),
   };
 }
 
@@ -266,24 +302,6 @@ function histogramsOf(table: Memtable, rows: Float64Array): HistogramColumns | u
     copyHistogram(own, i, table.histograms, rows[i]!);
   }
   return own;
-}
-
-function lateRows(): LateRows {
-  return {
-    times: new Float64Array(FIRST_LATE_ROWS),
-    values: new Float64Array(FIRST_LATE_ROWS),
-    starts: new Float64Array(FIRST_LATE_ROWS),
-    histograms: new Float64Array(FIRST_LATE_ROWS),
-    count: 0,
-  };
-}
-
-function growLate(late: LateRows): void {
-  const rows = late.count * 2;
-  late.times = longer(late.times, new Float64Array(rows));
-  late.values = longer(late.values, new Float64Array(rows));
-  late.starts = longer(late.starts, new Float64Array(rows));
-  late.histograms = longer(late.histograms, new Float64Array(rows));
 }
 
 function growSeries(table: Memtable, least: number): void {

@@ -44,6 +44,8 @@ export interface Planned {
   latestMs: number;
   /** The newest late row of each series that has one. */
   readonly lateRows: Map<number, number>;
+  /** The rows of series that were looked for by their times, the newest at each. */
+  readonly rowsByTime: Map<number, Map<number, number>>;
 }
 
 /** Memory for more rows than this is let go after its append. */
@@ -67,6 +69,7 @@ export function noRows(): Planned {
     flags: new Uint8Array(0),
     latestMs: Number.NEGATIVE_INFINITY,
     lateRows: new Map(),
+    rowsByTime: new Map(),
   };
 }
 
@@ -113,6 +116,7 @@ function claimRow(head: Head, planned: Planned, ref: number, timeMs: number, sta
   if (row === planned.refs.length) grow(planned);
   planned.refs[row] = ref;
   planned.times[row] = timeMs;
+  if (planned.rowsByTime.size > 0) planned.rowsByTime.get(ref)?.set(timeMs, row);
   if (startMs !== UNKNOWN_START) planned.starts ??= new Float64Array(planned.refs.length);
   if (planned.starts !== undefined) planned.starts[row] = startMs;
   if (planned.histograms !== undefined) planned.histograms.layoutOf[row] = FLOAT_ROW;
@@ -200,10 +204,17 @@ export function plannedBefore(head: Head, planned: Planned, ref: number, beforeM
 
 /** The planned row of a series at a time, in order or not; undefined when there is none. */
 export function plannedAt(head: Head, planned: Planned, ref: number, timeMs: number): number | undefined {
-  for (const newest of [head.newest[ref]!, planned.lateRows.get(ref) ?? NO_ROW]) {
-    for (let row = newest; row !== NO_ROW; row = planned.previous[row]!) if (planned.times[row] === timeMs) return row;
+  let rows = planned.rowsByTime.get(ref);
+  if (rows === undefined) {
+    planned.rowsByTime.set(ref, (rows = new Map()));
+    for (const newest of [head.newest[ref]!, planned.lateRows.get(ref) ?? NO_ROW]) {
+      for (let row = newest; row !== NO_ROW; row = planned.previous[row]!) {
+        const known = rows.get(planned.times[row]!);
+        if (known === undefined || known < row) rows.set(planned.times[row]!, row);
+      }
+    }
   }
-  return undefined;
+  return rows.get(timeMs);
 }
 
 /** All rows as the columns of a record. */
@@ -264,12 +275,13 @@ function clear(planned: Planned): void {
   planned.count = 0;
   planned.starts = undefined;
   planned.lateRows.clear();
+  planned.rowsByTime.clear();
   if (planned.histograms !== undefined) {
     planned.histograms.layouts = [];
     planned.histograms.used = 0;
   }
   if (planned.refs.length > ROWS_KEPT || (planned.histograms?.cells.length ?? 0) > CELLS_KEPT) {
-    Object.assign(planned, { ...noRows(), lateRows: planned.lateRows });
+    Object.assign(planned, { ...noRows(), lateRows: planned.lateRows, rowsByTime: planned.rowsByTime });
   }
 }
 

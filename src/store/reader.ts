@@ -4,7 +4,7 @@ import { chunkRows, decodeChunk, decodeChunkInto, type ChunkColumns } from './co
 import type { CachedColumns, ColumnCache } from './column-cache.ts';
 import { columnSpace } from './column-space.ts';
 import { BASE_IS_HISTOGRAM, CACHED, HAS_TOMBSTONES, type Head } from './head.ts';
-import { lateRunOf, runOf } from './memtable.ts';
+import { lateRunOf, rowsAt, runOf } from './memtable.ts';
 import { allTables, isInChunks, type Memtables } from './memtables.ts';
 import { PARTITION_MS, seriesIdOf, type StoredChunk } from './partition-db.ts';
 import type { Partitions } from './partitions-db.ts';
@@ -239,7 +239,10 @@ export function reader({ head, tables, partitions, tombstones, cache, onDamaged 
     runs,
     forget: (ref) => cache.delete(ref),
     at(ref, timeMs) {
-      const found = runs(ref, timeMs, timeMs);
+      const found = storedRuns(ref, timeMs, timeMs);
+      for (const table of allTables(tables)) {
+        for (const row of rowsAt(table, ref, timeMs)) found.push(...tombstones.visible(ref, row));
+      }
       return found.length === 0 ? undefined : mergeRuns(found);
     },
     before(ref, timeMs) {

@@ -234,9 +234,11 @@ export function upkeep(deps: UpkeepDeps): Upkeep {
   }
 
   function* compactAll(total: Rewritten): Task {
+    const erasedBefore = flush.erased;
     deps.freeze();
     // Which `step` does before all else.
     while (flush.isDue()) yield;
+    total.samplesErased += flush.erased - erasedBefore;
     yield* erase(total);
     for (const dayMs of partitions.days()) {
       const { written, merged } = partitions.generations(dayMs);

@@ -61,8 +61,8 @@ export const MUTANTS = {
     edits: [
       {
         file: 'src/engine/extrapolated.ts',
-        find: 'while (from < to && times[from]! <= start) from++;',
-        replace: 'while (from < to && times[from]! < start) from++;',
+        find: 'while (fromMs <= start) {',
+        replace: 'while (fromMs < start) {',
       },
       {
         file: 'src/engine/rollup-kernels.ts',

@@ -295,7 +295,7 @@ test('exemplars are kept in order, with their series', () => {
   }
 });
 
-test('the latest exemplars and deliveries are kept, no more', () => {
+test('the latest exemplars and deliveries are kept, no more', { timeout: 60_000 }, () => {
   const path = storePath();
   let store = open(path);
   const handle = seriesHandle(labelsOf({ __name__: 'm' }));
@@ -376,7 +376,7 @@ test('an open says how far it is', () => {
   ]);
 });
 
-test('flushes in parts lose nothing, whatever comes in between', () => {
+test('flushes in parts lose nothing, whatever comes in between', { timeout: 60_000 }, () => {
   const path = storePath();
   // Small enough that one flush takes many appends, and starts again right after.
   const options = { path, now: () => NOW, logBytes: 20_000, samplesPerStep: 1_000 };

@@ -174,7 +174,7 @@ test('an append that fails half way leaves nothing behind', () => {
     db.exec(`CREATE TRIGGER fail AFTER INSERT ON record WHEN (SELECT count(*) FROM record) = 3
       BEGIN SELECT RAISE(ABORT, 'injected failure'); END`),
   );
-  const store = open(path);
+  const store = openStore({ path, now: () => NOW, outOfOrderMs: 5 });
   append(store, 'm', 10, 19);
   const before = { all: printAll(store), stats: store.stats() };
   const failing = (): void => {
@@ -188,10 +188,13 @@ test('an append that fails half way leaves nothing behind', () => {
     expect.objectContaining({ code: 'unavailable', message: expect.stringContaining('injected') }),
   );
   expect({ all: printAll(store), stats: store.stats() }).toEqual(before);
-  // The next log has no trigger, so the same batch can be stored now, and counts once.
+  // The next log has no trigger, so what comes can be stored now, and the same batch counts once.
   store.flush();
+  const late = batchBuilder();
+  late.add(labelsOf({ __name__: 'm' }), 14.5, 29);
+  expect(store.append(late.build())).toMatchObject({ stored: 1 });
   failing();
-  expect(readable(store, 'm')).toBe(`${values(0, 18)} 19:${38 + 100} 20:1`);
+  expect(readable(store, 'm')).toBe(`${values(0, 14)} 14.5:29 ${values(15, 18)} 19:${38 + 100} 20:1`);
   expect(readable(store, 'fresh')).toBe('20:1');
   const after = printAll(store);
   store.close();

@@ -352,3 +352,23 @@ test('samples between two days, and a late one of the day before, are found agai
     'stored 2',
   );
 });
+
+test('very many rows of one series out of order take no more time each than a few', () => {
+  const rows = 60_000;
+  const builder = batchBuilder(rows);
+  const series = builder.seriesOf(labelsOf({ __name__: 'm' }));
+  const orders: readonly ((i: number) => number)[] = [(i) => 2 * i, (i) => 2 * i + 1, (i) => -i];
+  const store = openStore({ path: ':memory:', now: () => NOW });
+  for (const order of orders) {
+    const batch = batchBuilder(rows);
+    const at = batch.series(builder.build().series[series]!);
+    for (let i = 0; i < rows; i++) batch.sample(at, NOW / 2 + order(i), i);
+    const startMs = performance.now();
+    store.append(batch.build());
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+  }
+  const [columns] = store.select([], -Infinity, Infinity);
+  expect(columns!.times.length).toBe(3 * rows - 1);
+  for (let i = 1; i < columns!.times.length; i++) expect(columns!.times[i]! > columns!.times[i - 1]!).toBe(true);
+  store.close();
+});

@@ -14,7 +14,7 @@ import { asCrashed, filesOf, printSelect, storePath, tamper } from './samples.ts
 const NOW = 1_700_000_000_000;
 const DAY_MS = 86_400_000;
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const ROUNDS = Number(process.env['ROUNDS'] ?? 120);
+const ROUNDS = Number(process.env['ROUNDS'] ?? 80);
 
 /**
  * Random appends, deletions, restarts, ends of the process and whatever a store does by the way, against the naive store: every
@@ -56,7 +56,7 @@ async function run(seed: number): Promise<void> {
   }
 
   for (let action = 0; action < actions; action++) {
-    const act = random.weighted([
+    const act: () => void | Promise<void> = random.weighted<() => void | Promise<void>>([
       [50, () => append(someBatches())],
       [18, ask],
       [5, () => store.flush()],
@@ -66,7 +66,7 @@ async function run(seed: number): Promise<void> {
       [4, endOfProcess],
       [2, compact],
       [2, later],
-    ] as const);
+    ]);
     await act();
   }
   checkAll();
