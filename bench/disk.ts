@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { dataset, startOf, timeSeriesOf, type Kind } from './dataset.ts';
 import { deliverAll, withPeers } from './deliver.ts';
 import type { Peer } from './peer.ts';
@@ -85,11 +86,19 @@ async function bytesOfAgent(peer: Peer): Promise<number> {
   return bytesUnder(peer.dataDir);
 }
 
+/** How long the agent's threads may take to tell of the last append. */
+const TOLD_MS = 3_000;
+
 /** What was left out would make the rest look small. */
 async function assertHeld({ url }: Peer, samples: number): Promise<void> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  const held = Number(/^comity_store_samples (\S+)$/m.exec(text)?.[1]);
-  if (held !== samples) throw new Error(`the agent holds ${held} samples, not the ${samples} that were sent`);
+  const untilMs = Date.now() + TOLD_MS;
+  for (;;) {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const held = Number(/^comity_store_samples (\S+)$/m.exec(text)?.[1]);
+    if (held === samples) return;
+    if (Date.now() > untilMs) throw new Error(`the agent holds ${held} samples, not the ${samples} that came`);
+    await setTimeout(100);
+  }
 }
 
 interface BlockMeta {

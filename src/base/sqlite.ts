@@ -27,6 +27,8 @@ export interface DatabaseOptions {
   readonly logBytes?: number;
   /** Overwrites with zeros whatever is deleted. Default false. */
   readonly secureDelete?: boolean;
+  /** Lets `giveBack` shorten the file; takes effect when the file is created. Default false. */
+  readonly shrinks?: boolean;
   /** Memory for pages, in KB; SQLite's own default when left out. */
   readonly cacheKilobytes?: number;
 }
@@ -50,6 +52,7 @@ export function openDatabase(path: string, options: DatabaseOptions): SqliteData
     db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     if (options.exclusive === true) db.pragma('locking_mode = EXCLUSIVE');
     if (options.pageBytes !== undefined) db.pragma(`page_size = ${options.pageBytes}`);
+    if (options.shrinks === true) db.pragma('auto_vacuum = INCREMENTAL');
     db.pragma('journal_mode = WAL');
     db.pragma(`synchronous = ${options.durability === 'fsync' ? 'FULL' : 'NORMAL'}`);
     db.pragma('foreign_keys = ON');
@@ -103,6 +106,13 @@ export function hasHeader(path: string): boolean {
 /** Writes SQLite's own log back into the file and cuts it to nothing, so that what was deleted is in neither. */
 export function truncateLog(db: SqliteDatabase): void {
   db.pragma('wal_checkpoint(TRUNCATE)');
+}
+
+/** Gives up to so many unused pages back to the disk; false when there are none. The file is shorter once its log is written back. */
+export function giveBack(db: SqliteDatabase, pages: number): boolean {
+  if (pragmaNumber(db, 'freelist_count') === 0) return false;
+  db.pragma(`incremental_vacuum(${pages})`);
+  return true;
 }
 
 /** The end of the name of a file that is being made. */

@@ -49,6 +49,7 @@ function open(): Store | undefined {
 function serve(opened: Store): void {
   const { appends } = start;
   let reportedAt = -Infinity;
+  let reporting: NodeJS.Timeout | undefined;
   const take = appendIntake(opened);
   const upkeep = storeUpkeep(opened);
   const reader = localShard(opened, { ...start.reading, turn: takeWaitingAppends });
@@ -78,6 +79,8 @@ function serve(opened: Store): void {
     }
     appends.postMessage(reply, [message.buffer]);
     if (performance.now() - reportedAt > REPORT_MS) report();
+    // What the last of several appends changed is told as well.
+    else reporting ??= setTimeout(report, REPORT_MS);
   }
 
   async function answer({ id, method, args }: Call): Promise<void> {
@@ -109,12 +112,15 @@ function serve(opened: Store): void {
   /** The thread ends when its ports are closed. */
   function close(): void {
     stopUpkeep();
+    clearTimeout(reporting);
     appends.close();
     opened.close();
     setImmediate(() => process.exit());
   }
 
   function report(): void {
+    clearTimeout(reporting);
+    reporting = undefined;
     reportedAt = performance.now();
     const { used_heap_size: used, external_memory: external, heap_size_limit: limit } = getHeapStatistics();
     shared.report({ ...opened.stats(), memoryBytes: used + external }, used / limit);

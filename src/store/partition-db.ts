@@ -1,4 +1,11 @@
-import { databaseBytes, openDatabaseFor, truncateLog, type Durability, type SqliteDatabase } from '../base/sqlite.ts';
+import {
+  databaseBytes,
+  giveBack,
+  openDatabaseFor,
+  truncateLog,
+  type Durability,
+  type SqliteDatabase,
+} from '../base/sqlite.ts';
 
 /**
  * The chunks whose samples begin in one day. The key of a chunk has its series first, so that those of one series lie side
@@ -21,6 +28,8 @@ export interface PartitionDb {
   readonly writtenGeneration: number;
   readonly mergedGeneration: number;
   bytes(): number;
+  /** Gives some of the room back that removed chunks left; false when there is none. */
+  shrink(): boolean;
   /** Writes SQLite's log back, so that what was deleted is gone from all files. */
   settle(): void;
   copyTo(path: string): Promise<void>;
@@ -40,10 +49,12 @@ export interface PartitionWriter {
   noteMerged(generation: number): void;
 }
 
-/** Four to thirty chunks fill a page. */
-const PAGE_BYTES = 16 * 1024;
+/** Seven full chunks of histograms, the longest that are common, fill one to 95 %; of smaller pages more would stay empty. */
+const PAGE_BYTES = 32 * 1024;
 /** SQLite's own log of a day is written back at this size, and cut to it. */
 const LOG_BYTES = 16 * 1024 * 1024;
+/** Pages that are given back at once: some milliseconds. */
+const PAGES_PER_SHRINK = 64;
 /** Pages stay in the system's memory anyhow. */
 const CACHE_KILOBYTES = 2048;
 
@@ -87,6 +98,7 @@ export function openPartitionDb(path: string, durability: Durability, dayMs: num
       pageBytes: PAGE_BYTES,
       logBytes: LOG_BYTES,
       secureDelete: true,
+      shrinks: true,
       cacheKilobytes: CACHE_KILOBYTES,
     },
     (db) => partitionDb(db, dayMs),
@@ -174,6 +186,7 @@ function partitionDb(db: SqliteDatabase, dayMs: number): PartitionDb {
       return totals.merged;
     },
     bytes: () => databaseBytes(db),
+    shrink: () => giveBack(db, PAGES_PER_SHRINK),
     settle: () => truncateLog(db),
     copyTo: async (target) => void (await db.backup(target)),
     close: () => void db.close(),

@@ -91,7 +91,7 @@ export function upkeep(deps: UpkeepDeps): Upkeep {
 
   function isMergeDue(dayMs: number): boolean {
     const { written, merged } = partitions.generations(dayMs);
-    return written - merged >= (head.latestMs > dayMs + PARTITION_MS + CLOSED_AFTER_MS ? 1 : FLUSHES_BEFORE_MERGE);
+    return written - merged >= (isClosed(dayMs) ? 1 : FLUSHES_BEFORE_MERGE);
   }
 
   function compacting(): CompactDeps {
@@ -121,6 +121,16 @@ export function upkeep(deps: UpkeepDeps): Upkeep {
       yield;
     }
     if (partitions.days().includes(dayMs)) partitions.write(dayMs, (writer) => writer.noteMerged(merging.generation));
+    // The room that a day's chunks leave is for the next ones, as long as some come.
+    if (isClosed(dayMs)) yield* shrink(dayMs);
+  }
+
+  function* shrink(dayMs: number): Task {
+    while (partitions.read(dayMs, false, (db) => db.shrink())) yield;
+  }
+
+  function isClosed(dayMs: number): boolean {
+    return head.latestMs > dayMs + PARTITION_MS + CLOSED_AFTER_MS;
   }
 
   /** Takes what is hidden out of the files, with all that is known of series which have nothing left. */
@@ -243,6 +253,7 @@ export function upkeep(deps: UpkeepDeps): Upkeep {
     for (const dayMs of partitions.days()) {
       const { written, merged } = partitions.generations(dayMs);
       if (merged < written) yield* mergeDay(dayMs, total);
+      yield* shrink(dayMs);
       partitions.read(dayMs, undefined, (db) => db.settle());
       yield;
     }
