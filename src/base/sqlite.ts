@@ -52,7 +52,8 @@ export function openDatabase(path: string, options: DatabaseOptions): SqliteData
     db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     if (options.exclusive === true) db.pragma('locking_mode = EXCLUSIVE');
     if (options.pageBytes !== undefined) db.pragma(`page_size = ${options.pageBytes}`);
-    if (options.shrinks === true) db.pragma('auto_vacuum = INCREMENTAL');
+    // In a file that there is it would be written anew, a refused one included.
+    if (options.shrinks === true && fileBytes(path) === 0) db.pragma('auto_vacuum = INCREMENTAL');
     db.pragma('journal_mode = WAL');
     db.pragma(`synchronous = ${options.durability === 'fsync' ? 'FULL' : 'NORMAL'}`);
     db.pragma('foreign_keys = ON');

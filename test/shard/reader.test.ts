@@ -193,10 +193,10 @@ describe('when the other end is gone', () => {
         FOREVER,
       );
     };
-    const asked = ask();
+    const asked = expect(ask()).rejects.toMatchObject({ code: 'unavailable' });
     await vi.waitFor(() => expect(workers).toHaveLength(1));
     await workers[0]!.terminate();
-    await expect(asked).rejects.toMatchObject({ code: 'unavailable' });
+    await asked;
     isHeld = false;
     held.resolve();
     expect((await ask()).rows).toHaveLength(3);

@@ -7,7 +7,7 @@ import { printAll, storePath, tamper } from './samples.ts';
 
 const NOW = 100_000_000;
 const DAY = '1970-01-02.sqlite';
-const RETAINED = 1_650_000;
+const RETAINED = 2_200_000;
 
 function append(store: Store, metric: string, series: number, timeMs: number): void {
   const builder = batchBuilder();
