@@ -109,13 +109,13 @@ function serve(opened: Store): void {
     }
   }
 
-  /** The thread ends when its ports are closed. */
+  /** The thread ends by itself when its ports are closed, which the one for calls is once this is answered. */
   function close(): void {
     stopUpkeep();
     clearTimeout(reporting);
     appends.close();
     opened.close();
-    setImmediate(() => process.exit());
+    setImmediate(() => calls.close());
   }
 
   function report(): void {
