@@ -12,7 +12,8 @@ import { ComityError } from '../base/errors.ts';
 import { httpServer } from '../base/http.ts';
 import type { LateAnswer, Settlement } from '../coverage/settlement.ts';
 import { shardFolder, writeShardCount, type Shards } from '../shard/open-shards.ts';
-import type { Compaction, Deletion, ShardStats } from '../shard/shard.ts';
+import type { ShardStats } from '../shard/shard.ts';
+import type { Compaction, Deletion } from '../store/store.ts';
 
 /** A deletion in one shard. As JSON has no infinite numbers, a bound that there is not is `null` there. */
 export interface ShardDeletion extends Deletion {

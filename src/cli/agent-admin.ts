@@ -4,7 +4,7 @@ import { Agent as HttpAgent, request } from 'undici';
 import { adminSocket, type DeleteAnswer, type ShardDeletion } from '../agent/admin.ts';
 import { readAgentConfig } from '../agent/config.ts';
 import { ComityError } from '../base/errors.ts';
-import type { Compaction } from '../shard/shard.ts';
+import type { Compaction } from '../store/store.ts';
 
 interface Options {
   readonly config: string;

@@ -7,6 +7,7 @@ import type { Matcher } from '../model/matcher.ts';
 import type { ColumnsRow } from '../plan/columns-codec.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { MatrixSelector } from '../promql/ast.ts';
+import type { Compaction, Deletion } from '../store/store.ts';
 
 /** One store of an agent, wherever it runs: in this thread or in a worker of its own. Series are spread over shards by hash. */
 export interface Shard extends ShardReader {
@@ -109,20 +110,4 @@ export interface ShardStats {
   readonly quarantined: number;
   /** Live memory of the shard's isolate, where it has one of its own. */
   readonly memoryBytes: number;
-}
-
-/** A deletion by matchers: hidden at once, gone from the files after the next compaction. */
-export interface Deletion {
-  readonly id: number;
-  readonly series: number;
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly state: 'hidden' | 'erased';
-}
-
-export interface Compaction {
-  readonly chunksMerged: number;
-  readonly samplesErased: number;
-  readonly bytesBefore: number;
-  readonly bytesAfter: number;
 }

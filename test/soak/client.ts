@@ -1,6 +1,6 @@
 import { Agent, Pool, type Dispatcher } from 'undici';
 import { adminSocket, type DeleteAnswer, type ShardDeletion, type StatsAnswer } from '../../src/agent/admin.ts';
-import type { Compaction } from '../../src/shard/shard.ts';
+import type { Compaction } from '../../src/store/store.ts';
 
 /** Asks an agent. What does not come to an answer rejects with `NoAnswer`, as when it is killed meanwhile. */
 export interface Client {
