@@ -5,6 +5,7 @@ import { adminSocket, type DeleteAnswer, type ShardDeletion } from '../agent/adm
 import { readAgentConfig } from '../agent/config.ts';
 import { ComityError } from '../base/errors.ts';
 import type { Compaction } from '../store/store.ts';
+import { aligned } from './query-table.ts';
 
 interface Options {
   readonly config: string;
@@ -109,16 +110,7 @@ function deletionsText(all: readonly Told[]): string {
     timeText(toMs),
     state,
   ]);
-  const table = [['ID', 'SERIES', 'FROM', 'TO', 'STATE'], ...lines];
-  const widths = table[0]!.map((_cell, i) => Math.max(...table.map((line) => line[i]!.length)));
-  return table
-    .map((line) =>
-      line
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return aligned([['ID', 'SERIES', 'FROM', 'TO', 'STATE'], ...lines]);
 }
 
 function compactionText({ chunksMerged, samplesErased, bytesBefore, bytesAfter }: Compaction): string {

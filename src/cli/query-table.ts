@@ -54,6 +54,11 @@ function table(rows: readonly { metric: Metric; cells: Record<string, string> }[
       ...columns.map((column) => cells[column]!),
     ]),
   ];
+  return aligned(lines);
+}
+
+/** Lines of equally many cells as text, each column as wide as its longest cell. */
+export function aligned(lines: readonly (readonly string[])[]): string {
   const widths = lines[0]!.map((_cell, i) => Math.max(...lines.map((line) => line[i]!.length)));
   return lines
     .map((line) =>

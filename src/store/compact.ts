@@ -144,8 +144,8 @@ function* groupsOf<T>(items: readonly T[], belong: (a: T, b: T) => boolean): Ite
   }
 }
 
-/** Of a damaged chunk nobody knows. */
-function rowsOf(body: Uint8Array): number {
+/** The samples of a chunk; none where it is too damaged to say. */
+export function rowsOf(body: Uint8Array): number {
   try {
     return chunkRows(body);
   } catch {

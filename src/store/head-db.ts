@@ -181,6 +181,7 @@ function headDb(db: SqliteDatabase): HeadDb {
     putMeta: db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)'),
     meta: db.prepare<[string], number>('SELECT value FROM meta WHERE name = ?').pluck(),
     removeExemplars: db.prepare('DELETE FROM exemplar WHERE series_id = ? AND time_ms BETWEEN ? AND ?'),
+    quarantined: db.prepare<[], number>('SELECT count(*) FROM quarantine').pluck(),
     quarantine: db.prepare(
       'INSERT INTO quarantine (kind, row_id, series_id, reason, at_ms, body) VALUES (?, ?, ?, ?, ?, ?)',
     ),
@@ -268,7 +269,7 @@ function headDb(db: SqliteDatabase): HeadDb {
         .all() as DeletionRow[],
     value: (name) => statements.meta.get(name) ?? 0,
     write: (change) => transaction(change),
-    quarantined: () => Number(db.prepare('SELECT count(*) FROM quarantine').pluck().get()),
+    quarantined: () => statements.quarantined.get() ?? 0,
     bytes: () => databaseBytes(db),
     settle: () => truncateLog(db),
     copyTo: async (target) => void (await db.backup(target)),

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { AppendState } from './append.ts';
-import { chunkRows } from './codec/chunk.ts';
 import { columnCache } from './column-cache.ts';
+import { rowsOf } from './compact.ts';
 import { deliveryList } from './deliveries.ts';
 import { exemplarRing } from './exemplars.ts';
 import { flushing, SAMPLES_PER_STEP, type Flush } from './flush.ts';
@@ -215,7 +215,7 @@ export function openParts(options: StoreOptions): StoreParts {
 
     function dropChunk(dayMs: number, seriesId: number, chunk: StoredChunk, error: unknown): void {
       keepChunk(seriesId, chunk, error);
-      partitions.write(dayMs, (writer) => writer.remove(chunk.key, rowsIn(chunk.body)));
+      partitions.write(dayMs, (writer) => writer.remove(chunk.key, rowsOf(chunk.body)));
     }
   } catch (error) {
     for (const one of opened) one.close();
@@ -265,13 +265,5 @@ function makeFolder(folder: string): void {
   } catch (error) {
     const reason = existsSync(folder) && !statSync(folder).isDirectory() ? 'it is a file' : String(error);
     throw new ComityError('bad_config', `${folder} cannot be a store's folder: ${reason}. Name another path`);
-  }
-}
-
-function rowsIn(body: Uint8Array): number {
-  try {
-    return chunkRows(body);
-  } catch {
-    return 0;
   }
 }

@@ -162,7 +162,7 @@ export function partitionsIn(folder: string | undefined, durability: Durability,
     write,
     generations(dayMs) {
       const db = open.get(dayMs);
-      if (db !== undefined) note(dayMs, db);
+      if (db !== undefined) return { written: db.writtenGeneration, merged: db.mergedGeneration };
       return totals.get(dayMs) ?? NO_GENERATIONS;
     },
     drop(dayMs) {
@@ -175,8 +175,8 @@ export function partitionsIn(folder: string | undefined, durability: Durability,
       for (const file of files) removeDatabase(join(folder, file));
       return files.length;
     },
-    samples: () => sum((total) => total.samples),
-    bytes: () => sum((total) => total.bytes),
+    samples: () => sum('samples'),
+    bytes: () => sum('bytes'),
     files: () =>
       days.map((dayMs) => ({
         name: fileOf(dayMs),
@@ -195,10 +195,10 @@ export function partitionsIn(folder: string | undefined, durability: Durability,
     },
   };
 
-  function sum(of: (total: Totals) => number): number {
-    for (const [dayMs, db] of open) note(dayMs, db);
+  /** An open day is asked, for the one number: bytes take calls of the system. */
+  function sum(of: 'samples' | 'bytes'): number {
     let all = 0;
-    for (const total of totals.values()) all += of(total);
+    for (const [dayMs, total] of totals) all += open.get(dayMs)?.[of]() ?? total[of];
     return all;
   }
 }

@@ -1,5 +1,5 @@
 import { STORED_FLAGS, type Head } from './head.ts';
-import { readFrame, writeFrame, type Framed } from './framed.ts';
+import { padded, readFrame, writeFrame, type Framed } from './framed.ts';
 
 /** Where each series of a page ends: what an append must know of it. A page is the series with ids in one stretch. */
 export const IDS_PER_PAGE = 256;
@@ -19,7 +19,7 @@ export function encodePage(
   { ids, firstTimes, lastTimes, bases, flags }: HeadEnds,
 ): Uint8Array {
   const rows = refs.length;
-  return writeFrame(PAGE, rows, 0, rows * 24 + padded8(rows * 4) + padded8(rows), (sections) => {
+  return writeFrame(PAGE, rows, 0, rows * 24 + padded(rows * 4) + padded(rows), (sections) => {
     const columns = [sections.f64(rows), sections.f64(rows), sections.f64(rows)] as const;
     const idColumn = sections.u32(rows + (rows % 2));
     const flagColumn = sections.u8(rows);
@@ -83,8 +83,4 @@ function readRows<T>(body: Uint8Array, read: (rows: HeadEnds, count: number) => 
     const flags = sections.u8(rows);
     return read({ ids, firstTimes, lastTimes, bases, flags }, rows);
   });
-}
-
-function padded8(bytes: number): number {
-  return Math.ceil(bytes / 8) * 8;
 }

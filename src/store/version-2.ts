@@ -31,8 +31,10 @@ export function openVersion2(path: string, onDamaged: (message: string) => void)
       const recent = replay(db, onDamaged);
       const exemplars = new Map<number, Exemplar[]>();
       for (const [, { seriesId, timeMs, value, labels }] of db.annotations.exemplars(0)) {
-        const list = exemplars.get(seriesId) ?? [];
-        exemplars.set(seriesId, [...list, { series: 0, timeMs, value, labels: JSON.parse(labels) as Labels }]);
+        const exemplar = { series: 0, timeMs, value, labels: JSON.parse(labels) as Labels };
+        const own = exemplars.get(seriesId);
+        if (own === undefined) exemplars.set(seriesId, [exemplar]);
+        else own.push(exemplar);
       }
       let gathered: Gathered[] = [];
       let rows = 0;
@@ -105,8 +107,8 @@ function columnsOfSeries(
   return present.length === 0 ? undefined : mergeRuns(present);
 }
 
-const CHUNK: Framed = { name: 'chunk', headerBytes: 24, flags: START_FLAGS | 4 };
 const HISTOGRAMS = 4;
+const CHUNK: Framed = { name: 'chunk', headerBytes: 24, flags: START_FLAGS | HISTOGRAMS };
 
 /**
  * A chunk of version 2: the header with the base of additions, times, values, starts, histograms. The base may be a histogram in
