@@ -1,7 +1,7 @@
 import { Transform } from 'node:stream';
 import { constants, gunzipSync, inflateSync, zstdDecompressSync, type ZlibOptions, type ZstdOptions } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 
 /** The bytes of bodies that are held at once: one for all receivers of an agent. */
@@ -225,7 +225,7 @@ export function toReceiverError(error: unknown, fault: (error: unknown) => void)
     return new ComityError('body_too_large', `the body has more than ${LIMITS.bodyBytes} bytes. Send smaller batches`);
   }
   if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new ComityError('bad_data', error instanceof Error ? error.message : String(error));
+    return new ComityError('bad_data', messageOf(error));
   }
   fault(error);
   // The reason may name files, which are no business of a sender.

@@ -51,5 +51,10 @@ export class ComityError extends Error {
 /** The error itself if it is one of ours, otherwise an `internal` one that wraps it. */
 export function toComityError(error: unknown): ComityError {
   if (error instanceof ComityError) return error;
-  return new ComityError('internal', error instanceof Error ? error.message : String(error), { cause: error });
+  return new ComityError('internal', messageOf(error), { cause: error });
+}
+
+/** What whatever was thrown says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

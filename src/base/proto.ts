@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
-import { ComityError } from './errors.ts';
+import { ComityError, messageOf } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
 /**
@@ -32,7 +32,7 @@ export function messageCodec<T extends object>(file: string, type: string): Mess
       try {
         return message.toObject(message.decode(bytes), { longs: Number, defaults: true, arrays: true }) as T;
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         throw new ComityError('bad_data', `malformed ${message.name}: ${reason}`, { cause: error });
       }
     },

@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { ComityError } from './errors.ts';
+import { ComityError, messageOf } from './errors.ts';
 
 export type SqliteDatabase = Database.Database;
 
@@ -209,6 +209,6 @@ function openFailure(path: string, error: unknown): string {
   if (code === 'SQLITE_NOTADB') return `${path} is not a database. Name another path; nothing was changed`;
   if (code.startsWith('SQLITE_BUSY'))
     return `${path} is in use by another process. Stop that one, or name another path`;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return `cannot open the database at ${path}: ${reason}`;
 }

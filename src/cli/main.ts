@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { VERSION } from '../base/version.ts';
 import { agentCommand } from './agent.ts';
 import { hubCommand } from './hub.ts';
@@ -16,7 +16,7 @@ const program = new Command('comity')
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`comity: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`comity: ${messageOf(error)}\n`);
   if (!(error instanceof ComityError) && process.env['COMITY_DEBUG'] !== undefined)
     process.stderr.write(`${(error as Error).stack}\n`);
   process.exitCode = 1;

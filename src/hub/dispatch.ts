@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import type { Pool } from 'undici';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { DomainOutcome } from '../coverage/coverage.ts';
 import { decodeErrorAnswer, decodeStatusAnswer, type DomainStatus } from '../plan/frames.ts';
@@ -158,5 +158,5 @@ function describe(error: unknown): string {
   if (code === 'ECONNREFUSED') return 'connection refused';
   if (code === 'ENOTFOUND') return 'host not found';
   if (error instanceof ComityError) return error.message;
-  return code ?? (error instanceof Error ? error.message : String(error));
+  return code ?? messageOf(error);
 }

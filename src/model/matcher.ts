@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { regexCost } from './regex-cost.ts';
 
@@ -127,7 +127,7 @@ function compile(matcher: Matcher): RE2JS {
     RE2JS.compile(matcher.value);
     return RE2JS.compile(`^(?s:${matcher.value})$`);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ComityError('bad_data', `invalid regular expression in matcher on ${matcher.name}: ${reason}`);
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { RE2JS } from 're2js';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { labelsFrom, type Labels } from './labels.ts';
 
 export const RELABEL_ACTIONS = [
@@ -183,7 +183,7 @@ function compile(pattern = ANYTHING): Regex {
     RE2JS.compile(pattern);
     compiled = RE2JS.compile(`^(?s:${pattern})$`);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ComityError('bad_config', `regex ${JSON.stringify(pattern)} is no RE2 regular expression: ${reason}`);
   }
   const names = compiled.namedGroups();

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { openStore, type Store, type StoreProblem, type StoreProgress } from '../store/store.ts';
 import { appendHere } from './append-here.ts';
@@ -200,7 +200,7 @@ function shardCount(folder: string, wanted: number): number {
     throw new ComityError('bad_config', `${file} must say how many shards the store has, a number from 1`);
   } catch (error) {
     if (error instanceof ComityError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ComityError('bad_config', `${folder} cannot be the folder of a store: ${reason}`, { cause: error });
   }
 }

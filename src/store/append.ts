@@ -1,4 +1,4 @@
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { isHistogramAt } from '../model/histogram.ts';
 import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { checkBatch } from './check-batch.ts';
@@ -112,7 +112,7 @@ function write({ table, lookback, ...beside }: AppendState, log: LogDb): void {
   try {
     log.append(added, record, { exemplars, metadata, deliveries });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const message = `the store cannot write, nothing was stored: ${reason}. Make room on its disk, and send it again`;
     throw new ComityError('unavailable', message, { cause: error });
   }

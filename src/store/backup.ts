@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import type { StoreParts } from './open-parts.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function backupStore(parts: StoreParts, folder: string): Promise<{ 
     renameSync(partial, folder);
   } catch (error) {
     rmSync(partial, { recursive: true, force: true });
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ComityError('bad_config', `the backup to ${folder} failed and nothing of it was kept: ${reason}`);
   }
   let bytes = 0;

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import {
   databaseBytes,
@@ -131,7 +131,7 @@ export function openHeadIn(
     return openHeadDb(path, durability);
   } catch (error) {
     if (error instanceof ComityError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const message = `cannot read ${path}: ${reason}. Put a backup of the whole folder in its place, or name another path`;
     throw new ComityError('bad_config', message, { cause: error });
   }

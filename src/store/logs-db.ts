@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { hasHeader, isDamage, makeDatabase, removeDatabase, renameDatabase, type Durability } from '../base/sqlite.ts';
 import { openLogDb, type LogDb } from './log-db.ts';
 
@@ -46,7 +46,7 @@ export function logFiles(folder: string | undefined, durability: Durability): Lo
       } catch (error) {
         // What there is of it holds nothing, and is not to be taken for a log that was lost.
         if (folder !== undefined) removeDatabase(pathOf(generation));
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         const message = `the store cannot begin a log: ${reason}. Make room on its disk`;
         throw new ComityError('unavailable', message, { cause: error });
       }

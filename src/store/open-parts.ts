@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { AppendState } from './append.ts';
 import { columnCache } from './column-cache.ts';
@@ -220,7 +220,7 @@ export function openParts(options: StoreOptions): StoreParts {
   } catch (error) {
     for (const one of opened) one.close();
     if (error instanceof ComityError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ComityError('bad_config', `cannot read the store at ${path}: ${reason}`, { cause: error });
   }
 
@@ -246,7 +246,7 @@ export function openParts(options: StoreOptions): StoreParts {
     what: string,
     beside: (writer: HeadWriter) => void = () => {},
   ): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     headDb.write((writer) => {
       writer.quarantine({ ...row, reason, atMs: now() });
       beside(writer);

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { ComityError, toComityError } from '../base/errors.ts';
+import { ComityError, messageOf, toComityError } from '../base/errors.ts';
 import type { Appended, Batch, Metadata, SeriesExemplars } from '../model/batch.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
@@ -251,8 +251,4 @@ export function openStore(options: StoreOptions): Store {
 
 function freezeIfAny(tables: Memtables, { table, openLog }: StoreParts): void {
   if (!tables.active.log.isEmpty) freeze(tables, table.head, openLog);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../base/errors.ts';
 import { SET, seriesHandle, type Batch, type Exemplar, type SeriesHandle } from '../model/batch.ts';
 import { concatHistograms } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
@@ -180,8 +181,4 @@ function batchOf(gathered: readonly Gathered[]): Batch {
     metadata: [],
     delivery: undefined,
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { ComityError } from '../../base/errors.ts';
+import { ComityError, messageOf } from '../../base/errors.ts';
 import { OTLP_LIMITS } from './bounds.ts';
 import { placeOfBadUtf8, placeOfFault } from './json-fault.ts';
 import type { Int64, UnixNano } from './messages.ts';
@@ -91,7 +91,7 @@ function parse(body: Uint8Array, longIntegers: boolean): unknown {
     // The reviver visits every value, which is slow: it is used only where a double would lose digits.
     return longIntegers ? JSON.parse(text, keepLongInteger) : JSON.parse(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ComityError('bad_data', `malformed JSON at ${placeOfFault(body)}: ${reason}`);
   }
 }

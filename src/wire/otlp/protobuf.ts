@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs';
-import { ComityError } from '../../base/errors.ts';
+import { ComityError, messageOf } from '../../base/errors.ts';
 import { OTLP_LIMITS } from './bounds.ts';
 import type { Int64, UnixNano } from './messages.ts';
 import { NO_VALUES, type FieldSchema, type MessageSchema, type MutableMessage } from './schema.ts';
@@ -35,7 +35,7 @@ export function decodeProtobufPart(
     return { message, elements: walk.elements };
   } catch (error) {
     if (error instanceof ComityError) throw error;
-    throw malformed(walk, error instanceof Error ? error.message : String(error));
+    throw malformed(walk, messageOf(error));
   }
 }
 
