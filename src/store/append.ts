@@ -70,7 +70,7 @@ function planOne(state: AppendState, batch: Batch, times: PlanTimes): Appended {
     if (ref !== undefined && exemplars.stage({ ref, timeMs, value, labels }, times.nowMs) !== 'left out') kept++;
   }
   for (const one of batch.metadata) metadata.stage(one);
-  // A delivery without rows is one that was stored before this store was made.
+  // One without rows is known from here on too: its rows are in other stores, or were stored before this one was made.
   const stores = lookback.planned.count > rowsBefore || batch.times.length === 0;
   if (batch.delivery !== undefined && stores) deliveries.stage(batch.delivery, points.rejected);
   return { ...points, exemplars: kept };

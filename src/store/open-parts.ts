@@ -43,7 +43,7 @@ export interface StoreParts {
   planTimes(nowMs: number, settledUntilMs: number): PlanTimes;
   bytes(): number;
   /** The files by their names in the folder. */
-  files(): readonly StoreFile[];
+  files(): Iterable<StoreFile>;
   close(): void;
 }
 
@@ -200,14 +200,14 @@ export function openParts(options: StoreOptions): StoreParts {
         settledUntilMs,
       }),
       bytes,
-      files: () => [
-        { name: HEAD_FILE, copyTo: headDb.copyTo },
-        ...[...tables.frozen, tables.active].map(({ log, table: { generation } }) => ({
-          name: files.nameOf(generation),
-          copyTo: log.copyTo,
-        })),
-        ...partitions.files(),
-      ],
+      *files() {
+        yield { name: HEAD_FILE, copyTo: headDb.copyTo };
+        // Only now: a deletion that the copy of the head has may have closed a log, and what came before it be in the next.
+        for (const { log, table: { generation } } of [...tables.frozen, tables.active]) {
+          yield { name: files.nameOf(generation), copyTo: log.copyTo };
+        }
+        yield* partitions.files();
+      },
       close() {
         for (const one of [...logsOf(tables), partitions, headDb]) one.close();
       },

@@ -193,7 +193,9 @@ export function openStore(options: StoreOptions): Store {
       const found = index.match(matchers);
       const exemplars = parts.append.exemplars.within(fromMs, toMs);
       const { deletion, refs } = orUnavailable('nothing was deleted', () => {
-        freezeIfAny(tables, parts);
+        // What a backup copies must not hold what comes after a deletion that it does not hold.
+        if (isPaused) freeze(tables, head, parts.openLog);
+        else freezeIfAny(tables, parts);
         // What comes from now on belongs to the active memtable, which is empty.
         const range = { fromMs, toMs, generation: tables.active.table.generation - 1, nowMs: now() };
         return hide({ head, headDb, tombstones: parts.tombstones }, found, (ref) => exemplars.has(ref), range);

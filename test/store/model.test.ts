@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
+import { batchBuilder } from '../../src/model/batch-builder.ts';
 import { NO_ID, NO_REF, type Appended, type Batch } from '../../src/model/batch.ts';
 import { labelsKey } from '../../src/model/labels.ts';
 import type { Matcher } from '../../src/model/matcher.ts';
@@ -217,6 +218,29 @@ test(`random histories agree with the naive store (SEED=${SEED})`, { timeout: RO
       throw new Error(`the history of seed ${SEED + i}`, { cause: error });
     }
   }
+});
+
+test('a delivery without rows that comes again takes back no newer metadata', () => {
+  const path = storePath();
+  const open = (): Store => openStore({ path, now: () => NOW });
+  const naive = naiveStore({ seriesLimit: 1_000, metricSeriesLimit: 1_000, outOfOrderMs: 0 });
+  let store = open();
+  const check = (help: string, delivery: string, want: string): void => {
+    const builder = batchBuilder();
+    builder.metadata({ metric: 'm', type: 'counter', help, unit: '' });
+    const batch = builder.build(delivery);
+    expect(counts(store.append(batch))).toEqual(naive.append(batch, NOW));
+    for (const { metadata } of [store, naive]) expect([...metadata()]).toMatchObject([{ metric: 'm', help: want }]);
+  };
+  check('old', 'one', 'old');
+  check('new', 'two', 'new');
+  check('old', 'one', 'new');
+  store.close();
+  store = open();
+  naive.reopened();
+  check('old', 'one', 'new');
+  check('old', 'three', 'old');
+  store.close();
 });
 
 /** Makes every fifth record of the latest log fail, when all else of its append is written. */

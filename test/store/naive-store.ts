@@ -111,7 +111,8 @@ export function naiveStore(options: NaiveLimits) {
     }
     for (const exemplar of batch.exemplars) outcome['exemplars']! += putExemplar(batch, exemplar, nowMs) ? 1 : 0;
     for (const metadata of batch.metadata) putMetadata(metadata);
-    if (batch.delivery !== undefined && anyStored) {
+    // What is without rows has none that could still be stored when it comes again.
+    if (batch.delivery !== undefined && (anyStored || points.length === 0)) {
       const { stored: _s, repeated: _r, histograms: _h, exemplars: _e, ...lost } = outcome;
       deliveries.set(batch.delivery, lost);
     }
