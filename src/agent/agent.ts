@@ -14,6 +14,7 @@ import { defaultShards, openShards, type Shards, type ShardsOptions } from '../s
 import { openQueries } from '../shard/queries.ts';
 import { adminEndpoint, adminSocket } from './admin.ts';
 import { federationEndpoint } from './answer.ts';
+import { openAuditLog } from './audit-log.ts';
 import type { AgentConfig, GrpcListen } from './config.ts';
 import { openCoverage } from './coverage.ts';
 import { ingest } from './ingest.ts';
@@ -43,6 +44,9 @@ export interface Agent {
   readonly failed: Promise<ComityError>;
   close(): Promise<void>;
 }
+
+/** Of the log of local reads, when the configuration says nothing: some 200,000 of them. */
+const AUDIT_BYTES = 64 * 1024 * 1024;
 
 /** Bytes of a raw sample: a time and a value. */
 const SAMPLE_BYTES = 16;
@@ -165,9 +169,18 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     if (grpc !== undefined) stops.push(() => grpc.close());
     let queryUrl: string | undefined;
     if (config.listen.query !== undefined) {
+      const audit = openAuditLog(besideStore(config.store, 'audit.jsonl'), config.query?.auditBytes ?? AUDIT_BYTES);
+      stops.push(() => audit.close());
       const query = httpServer(log);
       stops.push(() => query.close());
-      localQueryApi(query, { queries, onFault: (error) => log.error({ err: error }, 'query fault') });
+      localQueryApi(query, {
+        queries,
+        lookbackMs: config.query?.lookbackMs,
+        queryTimeoutMs: config.query?.timeoutMs,
+        features: config.features,
+        audit,
+        onFault: (error) => log.error({ err: error }, 'query fault'),
+      });
       targetsApi(query, scraper.targets);
       queryUrl = await listen(query, config.listen.query);
     }

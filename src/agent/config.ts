@@ -1,8 +1,11 @@
 import Type, { type Static } from 'typebox';
 import { ComityError } from '../base/errors.ts';
-import { readConfigFile, readSecret, resolveBeside } from '../base/config.ts';
+import { parseListen, readConfigFile, readSecret, resolveBeside } from '../base/config.ts';
+import { configuredFeatures } from '../api/features.ts';
 import { parseDuration } from '../promql/duration.ts';
+import type { PromqlFeatures } from '../promql/features.ts';
 import { SHARDS_MAX } from '../shard/open-shards.ts';
+import { AUDIT_BYTES_MIN } from './audit-log.ts';
 import { GLOBAL, resolveScrapeConfigs, SCRAPE_CONFIGS } from './scrape/config.ts';
 import type { ScrapeJob } from './scrape/job.ts';
 
@@ -40,6 +43,22 @@ const AGENT_CONFIG = Type.Object(
     /** How far behind the latest sample of all series others may come out of order. */
     out_of_order_window: Type.Optional(Type.String()),
     durability: Type.Union([Type.Literal('process'), Type.Literal('fsync')], { default: 'process' }),
+    /** Of the listener for people of the domain. */
+    query: Type.Optional(
+      Type.Object(
+        {
+          /** Whether others than this machine may reach it. */
+          allow_remote: Type.Optional(Type.Boolean()),
+          /** Bytes of the log of what they read. */
+          audit_bytes: Type.Optional(Type.Integer({ minimum: AUDIT_BYTES_MIN })),
+          timeout: Type.Optional(Type.String()),
+          lookback: Type.Optional(Type.String()),
+        },
+        CLOSED,
+      ),
+    ),
+    /** Experimental parts of PromQL, by Prometheus's names. */
+    features: Type.Array(Type.String(), { default: [] }),
     limits: Type.Optional(Type.Object({ series: COUNT, series_per_metric: COUNT, memory_bytes: COUNT }, CLOSED)),
     otlp: Type.Optional(
       Type.Object(
@@ -75,6 +94,16 @@ export interface AgentConfig {
   /** Default `domain`. */
   readonly domainLabel?: string;
   readonly durability?: 'process' | 'fsync';
+  readonly query?: {
+    /** Bytes of the audit log; its default when left out. */
+    readonly auditBytes?: number | undefined;
+    /** The longest that a query may take; the API's default when left out. */
+    readonly timeoutMs?: number | undefined;
+    /** How far back an instant selector looks; the API's default when left out. */
+    readonly lookbackMs?: number | undefined;
+  };
+  /** Of local queries; none when left out. */
+  readonly features?: PromqlFeatures | undefined;
   /** For how long samples are kept; for ever when left out. */
   readonly retentionMs?: number | undefined;
   /** Bytes on disk past which the oldest go; no limit when left out. */
@@ -105,10 +134,11 @@ const GRPC_DEFAULT: GrpcListen = { address: '127.0.0.1:4317', isDefault: true };
 /** How long samples are kept when nothing else is said, as in Prometheus. */
 const RETENTION = '15d';
 
-/** Reads an agent's YAML file. Throws `bad_config` naming the field at fault. */
-export function readAgentConfig(path: string): AgentConfig {
+/** Reads an agent's YAML file. `features` come on top of its own. Throws `bad_config` naming the field at fault. */
+export function readAgentConfig(path: string, features: readonly string[] = []): AgentConfig {
   const raw: Static<typeof AGENT_CONFIG> = readConfigFile(path, AGENT_CONFIG);
   const { otlp, otlp_grpc: grpc, query, federation } = raw.listen;
+  if (query !== undefined && raw.query?.allow_remote !== true) assertLoopback(query, path);
   return {
     domain: raw.domain,
     jurisdiction: raw.jurisdiction,
@@ -122,10 +152,13 @@ export function readAgentConfig(path: string): AgentConfig {
     shards: raw.shards,
     retentionMs: duration(raw.retention?.time ?? RETENTION, path, 'retention/time') || undefined,
     retentionBytes: raw.retention?.size_bytes,
-    outOfOrderMs:
-      raw.out_of_order_window === undefined
-        ? undefined
-        : duration(raw.out_of_order_window, path, 'out_of_order_window'),
+    outOfOrderMs: optionalDuration(raw.out_of_order_window, path, 'out_of_order_window'),
+    query: {
+      auditBytes: raw.query?.audit_bytes,
+      timeoutMs: positiveDuration(raw.query?.timeout, path, 'query/timeout'),
+      lookbackMs: positiveDuration(raw.query?.lookback, path, 'query/lookback'),
+    },
+    features: configuredFeatures([...raw.features, ...features], path),
     limits: {
       series: raw.limits?.series,
       seriesPerMetric: raw.limits?.series_per_metric,
@@ -140,6 +173,27 @@ export function readAgentConfig(path: string): AgentConfig {
 function grpcListen(address: string | undefined): GrpcListen | undefined {
   if (address === undefined) return GRPC_DEFAULT;
   return address === 'off' ? undefined : { address, isDefault: false };
+}
+
+/** Raw samples are for this machine alone, unless the configuration says otherwise. */
+function assertLoopback(address: string, path: string): void {
+  const { host } = parseListen(address);
+  if (host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)) return;
+  throw new ComityError(
+    'bad_config',
+    `${path}: /listen/query: ${address} can be reached from other machines, and raw samples are read there without any ` +
+      'policy. Listen on 127.0.0.1, or set query.allow_remote: true if that is what you want',
+  );
+}
+
+function optionalDuration(text: string | undefined, path: string, field: string): number | undefined {
+  return text === undefined ? undefined : duration(text, path, field);
+}
+
+function positiveDuration(text: string | undefined, path: string, field: string): number | undefined {
+  const ms = optionalDuration(text, path, field);
+  if (ms === 0) throw new ComityError('bad_config', `${path}: /${field}: must be more than 0`);
+  return ms;
 }
 
 function duration(text: string, path: string, field: string): number {

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptForms, sendData, sendEnvelope, sendErrors } from '../api/envelope.ts';
 import { requestParams } from '../api/params.ts';
+import { promqlApi, type ApiFeatures } from '../api/promql.ts';
 import {
   buildInfoJson,
   DEFAULT_LOOKBACK_MS,
@@ -10,18 +11,23 @@ import {
   rangeQuery,
   readQuery,
 } from '../api/query.ts';
-import type { ComityError } from '../base/errors.ts';
-import { assertSupported } from '../engine/supported.ts';
+import { ComityError } from '../base/errors.ts';
+import { NO_FEATURES, type PromqlFeatures } from '../promql/features.ts';
 import type { Queries } from '../shard/queries.ts';
-import { localSeriesApi } from './local-series.ts';
+import type { AuditLog } from './audit-log.ts';
+import { auditReads } from './audit-reads.ts';
+import { localSeriesApi, SERIES_ROUTES, type Ask } from './local-series.ts';
 import { whileConnected } from './while-connected.ts';
 
 export interface LocalQueryDeps {
   readonly queries: Pick<Queries, 'answer'>;
   /** How far back an instant selector looks, in ms; five minutes when left out, as in Prometheus. */
-  readonly lookbackMs?: number;
+  readonly lookbackMs?: number | undefined;
   /** The longest that a query may take, in ms; `LIMITS.answerMs` at most makes sense: others wait for their turn. */
-  readonly queryTimeoutMs?: number;
+  readonly queryTimeoutMs?: number | undefined;
+  readonly features?: PromqlFeatures | undefined;
+  /** Takes who has read what; nothing does when left out. */
+  readonly audit?: AuditLog | undefined;
   onFault(error: ComityError): void;
 }
 
@@ -31,26 +37,69 @@ export interface LocalQueryDeps {
  * that nothing outside the domain can reach: hubs ask the federation endpoint. A client that hangs up stops its query.
  */
 export function localQueryApi(app: FastifyInstance, deps: LocalQueryDeps): void {
-  const { queries } = deps;
+  const { queries, onFault, features = NO_FEATURES } = deps;
   const limits = {
     lookbackMs: deps.lookbackMs ?? DEFAULT_LOOKBACK_MS,
     queryTimeoutMs: deps.queryTimeoutMs ?? DEFAULT_QUERY_TIMEOUT_MS,
+    features,
+  };
+  const tell = deps.audit === undefined ? () => undefined : auditReads(app, deps.audit, READ_ROUTES, onFault);
+  const ask: Ask = async (request, reply, question, timeoutMs) => {
+    const startedMs = performance.now();
+    try {
+      const { envelope, series, samples } = await queries.answer(question, whileConnected(reply));
+      tell(request, { series, samples });
+      return sendEnvelope(reply, envelope);
+    } catch (error) {
+      throw timedOut(error, performance.now() - startedMs, timeoutMs);
+    }
   };
   const answer =
     (kind: 'instant' | 'range') =>
-    async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-      const read = readQuery(requestParams(request), kind === 'instant' ? instantQuery : rangeQuery, limits);
-      const { text, ...query } = read;
-      assertSupported(query.expr, text);
-      return sendEnvelope(reply, await queries.answer({ kind, ...query }, whileConnected(reply)));
+    (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+      const { timeoutMs, ...read } = readQuery(
+        requestParams(request),
+        kind === 'instant' ? instantQuery : rangeQuery,
+        limits,
+      );
+      return ask(request, reply, { kind, features, ...read }, timeoutMs);
     };
 
   acceptForms(app);
-  sendErrors(app, deps.onFault);
-  getAndPost(app, '/api/v1/query', answer('instant'));
-  getAndPost(app, '/api/v1/query_range', answer('range'));
-  localSeriesApi(app, queries, limits.queryTimeoutMs);
+  sendErrors(app, onFault);
+  getAndPost(app, QUERY_ROUTE, answer('instant'));
+  getAndPost(app, RANGE_ROUTE, answer('range'));
+  localSeriesApi(app, ask, limits);
+  promqlApi(app, features, LOCAL_API);
   app.get('/api/v1/status/buildinfo', (_request, reply) => sendData(reply, buildInfoJson()));
   app.get('/-/healthy', async () => 'Comity agent is healthy.\n');
   app.get('/-/ready', async () => 'Comity agent is ready.\n');
+}
+
+const QUERY_ROUTE = '/api/v1/query';
+const RANGE_ROUTE = '/api/v1/query_range';
+
+/** Where samples, or what is known of them, are read. */
+const READ_ROUTES: ReadonlySet<string> = new Set([QUERY_ROUTE, RANGE_ROUTE, ...Object.values(SERIES_ROUTES)]);
+
+const LOCAL_API: ApiFeatures = {
+  admin: false,
+  exclude_alerts: false,
+  label_values_match: true,
+  lifecycle: false,
+  otlp_write_receiver: false,
+  query_stats: true,
+  query_warnings: true,
+  remote_write_receiver: false,
+  search: false,
+  time_range_labels: true,
+  time_range_series: true,
+};
+
+/** Says how long a query had, which whoever noticed the end of it does not know. */
+function timedOut(error: unknown, tookMs: number, mostMs: number): unknown {
+  if (!(error instanceof ComityError) || error.code !== 'timeout') return error;
+  const times = `after ${(tookMs / 1000).toFixed(3)} s, with ${mostMs / 1000} s allowed (timeout)`;
+  const advice = 'Narrow its selectors, shorten the range or raise the step';
+  return new ComityError('timeout', `query timed out in expression evaluation ${times}. ${advice}`, { cause: error });
 }

@@ -1,29 +1,47 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { sendEnvelope } from '../api/envelope.ts';
 import { unescapeLabelName } from '../api/label-name.ts';
 import { boundParam, integerParam, invalid, requestParams, requiredParam } from '../api/params.ts';
-import { getAndPost, parseParam } from '../api/query.ts';
+import { getAndPost, parseParam, type QueryDefaults } from '../api/query.ts';
 import { matchParams, selectorsIn } from '../api/selectors.ts';
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { PromqlFeatures } from '../promql/features.ts';
 import type { Queries } from '../shard/queries.ts';
-import { whileConnected } from './while-connected.ts';
 
-type Question = Parameters<Queries['answer']>[0];
+/** A question of the local API. */
+export type LocalQuestion = Parameters<Queries['answer']>[0];
+
+/** Asks the shards, and sends what they answer. */
+export type Ask = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  question: LocalQuestion,
+  timeoutMs: number,
+) => Promise<FastifyReply>;
 
 /** Label sets in one answer: each is some hundred bytes of text. */
 const LABEL_SETS = LIMITS.rowsPerAnswer;
 
-/** The part of Prometheus's HTTP API that tells what series there are. */
-export function localSeriesApi(app: FastifyInstance, queries: Pick<Queries, 'answer'>, timeoutMs: number): void {
-  const answer =
-    (read: (request: FastifyRequest, deadlineMs: number) => Question) =>
-    async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-      const question = read(request, Date.now() + timeoutMs);
-      return sendEnvelope(reply, await queries.answer(question, whileConnected(reply)));
-    };
+export const SERIES_ROUTES = {
+  labels: '/api/v1/labels',
+  values: '/api/v1/label/:name/values',
+  series: '/api/v1/series',
+  metadata: '/api/v1/metadata',
+  exemplars: '/api/v1/query_exemplars',
+} as const;
 
-  const names = (request: FastifyRequest, name: string, deadlineMs: number): Question => ({
+/** The part of Prometheus's HTTP API that tells what series there are. */
+export function localSeriesApi(
+  app: FastifyInstance,
+  ask: Ask,
+  { queryTimeoutMs, features }: Pick<QueryDefaults, 'queryTimeoutMs' | 'features'>,
+): void {
+  const answer =
+    (read: (request: FastifyRequest, deadlineMs: number) => LocalQuestion) =>
+    (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+      ask(request, reply, read(request, Date.now() + queryTimeoutMs), queryTimeoutMs);
+
+  const names = (request: FastifyRequest, name: string, deadlineMs: number): LocalQuestion => ({
     kind: 'names',
     name,
     deadlineMs,
@@ -31,19 +49,19 @@ export function localSeriesApi(app: FastifyInstance, queries: Pick<Queries, 'ans
   });
   getAndPost(
     app,
-    '/api/v1/labels',
+    SERIES_ROUTES.labels,
     answer((request, deadlineMs) => names(request, '', deadlineMs)),
   );
   getAndPost(
     app,
-    '/api/v1/label/:name/values',
+    SERIES_ROUTES.values,
     answer((request, deadlineMs) =>
       names(request, unescapeLabelName((request.params as { name: string }).name), deadlineMs),
     ),
   );
   getAndPost(
     app,
-    '/api/v1/series',
+    SERIES_ROUTES.series,
     answer((request, deadlineMs) => {
       const selection = selectionOf(requestParams(request), LABEL_SETS);
       if (selection.selectors.length === 0) throw new ComityError('bad_data', 'no match[] parameter provided');
@@ -51,13 +69,13 @@ export function localSeriesApi(app: FastifyInstance, queries: Pick<Queries, 'ans
     }),
   );
   app.get(
-    '/api/v1/metadata',
+    SERIES_ROUTES.metadata,
     answer((request, deadlineMs) => metadataOf(requestParams(request), deadlineMs)),
   );
   getAndPost(
     app,
-    '/api/v1/query_exemplars',
-    answer((request, deadlineMs) => exemplarsOf(requestParams(request), deadlineMs)),
+    SERIES_ROUTES.exemplars,
+    answer((request, deadlineMs) => exemplarsOf(requestParams(request), deadlineMs, features)),
   );
 }
 
@@ -70,17 +88,17 @@ function selectionOf(params: URLSearchParams, most: number) {
 }
 
 /** A family has one entry, so `limit_per_metric` changes nothing. */
-function metadataOf(params: URLSearchParams, deadlineMs: number): Question {
+function metadataOf(params: URLSearchParams, deadlineMs: number): LocalQuestion {
   const limit = integerParam(params, 'limit') ?? Infinity;
   integerParam(params, 'limit_per_metric');
   return { kind: 'metadata', metric: params.get('metric') ?? '', limit, deadlineMs };
 }
 
-function exemplarsOf(params: URLSearchParams, deadlineMs: number): Question {
+function exemplarsOf(params: URLSearchParams, deadlineMs: number, features: PromqlFeatures): LocalQuestion {
   const fromMs = exemplarTime(params, 'start', -Infinity);
   const toMs = exemplarTime(params, 'end', Infinity);
   if (toMs < fromMs) throw invalid('end', 'end timestamp must not be before start timestamp');
-  const selectors = selectorsIn(parseParam('query', requiredParam(params, 'query')));
+  const selectors = selectorsIn(parseParam('query', requiredParam(params, 'query'), features));
   return { kind: 'exemplars', selectors, fromMs, toMs, deadlineMs };
 }
 

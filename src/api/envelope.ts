@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ComityError, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { PromqlError, renderCaret } from '../promql/parse-error.ts';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -11,8 +12,13 @@ export interface ErrorDetail {
 }
 
 /** Sends `data`, JSON text, as `successText` puts it. */
-export function sendData(reply: FastifyReply, data: string, warnings: readonly string[] = []): FastifyReply {
-  return reply.type(JSON_TYPE).send(successText(data, warnings));
+export function sendData(
+  reply: FastifyReply,
+  data: string,
+  warnings: readonly string[] = [],
+  infos: readonly string[] = [],
+): FastifyReply {
+  return reply.type(JSON_TYPE).send(successText(data, warnings, infos));
 }
 
 /** Sends an envelope that was made elsewhere with `successText`, in UTF-8. */
@@ -20,10 +26,11 @@ export function sendEnvelope(reply: FastifyReply, envelope: Uint8Array): Fastify
   return reply.type(JSON_TYPE).send(Buffer.from(envelope.buffer, envelope.byteOffset, envelope.byteLength));
 }
 
-/** `{"status":"success","data":…}` with the warnings if there are any; `data` is JSON text. */
-export function successText(data: string, warnings: readonly string[] = []): string {
-  const suffix = warnings.length === 0 ? '' : `,"warnings":${JSON.stringify(warnings)}`;
-  return `{"status":"success","data":${data}${suffix}}`;
+/** `{"status":"success","data":…}` with the warnings and infos if there are any; `data` is JSON text. */
+export function successText(data: string, warnings: readonly string[] = [], infos: readonly string[] = []): string {
+  const list = (name: string, texts: readonly string[]): string =>
+    texts.length === 0 ? '' : `,"${name}":${JSON.stringify(texts)}`;
+  return `{"status":"success","data":${data}${list('warnings', warnings)}${list('infos', infos)}}`;
 }
 
 /**
@@ -39,7 +46,7 @@ export function sendErrors(
     const error = toApiError(raw);
     if (error.code === 'internal') onFault(error);
     const envelope: Record<string, unknown> = { status: 'error', errorType: error.errorType, error: error.message };
-    const detail = detailOf(error);
+    const detail = detailOf(error) ?? placeOf(error);
     if (detail !== undefined) {
       envelope['data'] = detail.data;
       reply.headers(detail.headers);
@@ -59,6 +66,16 @@ export function sendErrors(
     const body = JSON.stringify({ status: 'error', errorType: 'bad_data', error });
     return reply.code(405).header('allow', allowed).type(JSON_TYPE).send(body);
   });
+}
+
+/**
+ * Where a mistake stands in a query. The message says so as well, in one line as Prometheus's; people who read JSON see the
+ * caret under the place.
+ */
+function placeOf({ cause }: ComityError): ErrorDetail | undefined {
+  if (!(cause instanceof PromqlError)) return undefined;
+  const { line, column, found, expected } = cause;
+  return { data: { line, column, found, expected, rendering: renderCaret(cause) }, headers: {} };
 }
 
 /** Form bodies become URLSearchParams; anything else is refused by its type. */

@@ -120,7 +120,11 @@ function rfc3339Ms(text: string): number | undefined {
   return day.getTime() + (inDay - zone) * 1000 + Number(fraction.slice(0, 3).padEnd(3, '0'));
 }
 
-/** What a caller sent, cut so that an error never repeats all of a long text. */
+/** What a caller sent, cut so that no answer repeats all of a long text. */
+export function cutText(text: string): string {
+  return text.length > PARAM_CHARS ? `${text.slice(0, PARAM_CHARS)}…` : text;
+}
+
 function quoted(text: string): string {
-  return JSON.stringify(text.length > PARAM_CHARS ? `${text.slice(0, PARAM_CHARS)}…` : text);
+  return JSON.stringify(cutText(text));
 }

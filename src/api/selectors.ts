@@ -3,6 +3,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { regexCost } from '../model/regex-cost.ts';
 import { children, type Expr, type VectorSelector } from '../promql/ast.ts';
+import { NO_FEATURES } from '../promql/features.ts';
 import { invalid } from './params.ts';
 import { parseParam } from './query.ts';
 
@@ -24,7 +25,7 @@ export function selectorParams(texts: readonly string[]): VectorSelector[] {
   }
   let cost = 0;
   return texts.map((text) => {
-    const selector = parseParam('match[]', text);
+    const selector = parseParam('match[]', text, NO_FEATURES);
     if (selector.kind !== 'vector') throw invalid('match[]', `${text} is no series selector`);
     for (const { op, value } of selector.matchers) if (op === '=~' || op === '!~') cost += regexCost(value);
     if (cost > LIMITS.regexCost) throw invalid('match[]', 'the regular expressions are too large together');

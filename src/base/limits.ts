@@ -6,6 +6,11 @@ export const LIMITS = {
   decompressedBytes: 64 * 1024 * 1024,
   /** Prometheus allows 11,000 steps between the points of a series, which makes one point more. */
   stepsPerQuery: 11_001,
+  /**
+   * Steps of a subquery, or of a query at a finer one's resolution: a week at a second, or a year at a minute. The points of
+   * one series then take 5 MB.
+   */
+  stepsPerFragment: 610_000,
   /** Characters of a PromQL expression; dashboards' longest are near 10,000. */
   expressionChars: 64 * 1024,
   /** Nesting of a PromQL expression or of a fragment's tree: deeper ones could overflow the stack. */
@@ -23,6 +28,13 @@ export const LIMITS = {
   seriesPerQuery: 500_000,
   /** Series x steps that one request may compute inside a domain: some seconds of work. */
   cellsPerQuery: 200_000_000,
+  /** Stored samples that one request may read inside a domain: 10,000 series for a day at 15 s, three times over. */
+  samplesPerQuery: 200_000_000,
+  /**
+   * Bytes of the result of a local query as JSON. Longer texts come near the longest that a string can hold, and no client
+   * reads them.
+   */
+  resultBytes: 256 * 1024 * 1024,
   /** Time that a domain works on one request, whatever the hub allows it. */
   answerMs: 30_000,
   /** Cells (series x steps) that one vector may hold in memory: 50 M cells are 450 MB. */

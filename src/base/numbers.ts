@@ -33,6 +33,43 @@ export function formatFloat(value: number): string {
   return value !== 0 && Math.abs(value) < 1e-6 ? text.replace(/e-(\d)$/, 'e-0$1') : text;
 }
 
+/**
+ * A float as Go's `%g` writes it: the shortest digits, or `digits` significant ones, with an exponent below 1e-4 and from
+ * 1e6 on, or where the digits do not reach.
+ */
+export function formatShort(value: number, digits?: number): string {
+  if (!Number.isFinite(value)) return formatFloat(value);
+  if (Object.is(value, -0)) return '-0';
+  if (value === 0) return '0';
+  const [mantissa, exponentText] = exponential(value, digits).split('e') as [string, string];
+  const exponent = Number(exponentText);
+  // Zeros at the end of a mantissa say nothing.
+  const short = mantissa.includes('.') ? mantissa.replace(/\.?0+$/, '') : mantissa;
+  if (exponent < -4 || exponent >= (digits ?? SHORT_EXPONENT)) {
+    const sign = exponent < 0 ? '-' : '+';
+    return `${short}e${sign}${String(Math.abs(exponent)).padStart(2, '0')}`;
+  }
+  return String(Number(`${short}e${exponent}`));
+}
+
+/** In exponential notation; of two texts that are equally near, the one whose last digit is even, as in Go. */
+function exponential(value: number, digits: number | undefined): string {
+  if (digits === undefined) return value.toExponential();
+  const up = value.toExponential(digits - 1);
+  const exact = value.toExponential(EXACT_DIGITS);
+  const tail = exact.slice(exact.indexOf('.') + digits, exact.indexOf('e'));
+  if (!/^50*$/.test(tail)) return up;
+  const cut = Number(`${exact.slice(0, exact.indexOf('.') + digits)}${exact.slice(exact.indexOf('e'))}`);
+  const down = cut.toExponential(digits - 1);
+  return /[02468]e/.test(down) ? down : up;
+}
+
+/** As many as JavaScript writes; halves that matter have fewer. */
+const EXACT_DIGITS = 100;
+
+/** From this exponent on `%g` without a precision writes it. */
+const SHORT_EXPONENT = 6;
+
 function inRange(value: number | undefined): number | undefined {
   return value === Infinity || value === -Infinity ? undefined : value;
 }

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { ComityError, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { gridEnd, type QueryGrid } from '../model/grid.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { ColumnsRow } from '../plan/columns-codec.ts';
@@ -50,12 +49,12 @@ export interface DomainData {
 interface Spent {
   readonly series: number;
   readonly cells: number;
+  readonly samples: number;
   readonly regexWork: number;
 }
 
 interface FragmentQuestion {
   readonly fragment: Fragment;
-  readonly grid: QueryGrid;
   readonly lookbackMs: number;
   readonly deadlineMs: number;
   readonly spent: Spent;
@@ -76,7 +75,7 @@ interface Request {
  */
 export async function releaseQuery(query: FragmentQuery, border: Border, signal: AbortSignal): Promise<Released> {
   const deadlineMs = Date.now() + Math.min(query.timeLeftMs, LIMITS.answerMs);
-  const request: Request = { border, signal, deadlineMs, spent: { series: 0, cells: 0, regexWork: 0 } };
+  const request: Request = { border, signal, deadlineMs, spent: { series: 0, cells: 0, samples: 0, regexWork: 0 } };
   // What is stored from here on is late to the watermark in it, so that it is known not to be in this answer.
   const status = border.status();
   const fragments: FragmentAnswer[] = [];
@@ -120,8 +119,7 @@ async function answerFragment(fragment: Fragment, query: FragmentQuery, request:
     const before = await checkTree(fragment, request);
     if (before.refusal !== undefined) return { refusal: before.refusal };
     const { signal, deadlineMs, spent } = request;
-    const grid: QueryGrid = { ...query.grid, endMs: gridEnd(query.grid) };
-    const answer = await data.fragment({ fragment, grid, lookbackMs, deadlineMs, spent }, signal);
+    const answer = await data.fragment({ fragment, lookbackMs, deadlineMs, spent }, signal);
     request.spent = answer.spent;
     // Series that were stored since then may have been read as well.
     const after = before.hasLooked ? await checkTree(fragment, request) : before;

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { startAgent } from '../agent/agent.ts';
 import { readAgentConfig } from '../agent/config.ts';
 import { adminCommands } from './agent-admin.ts';
+import { enableFeatureOption } from './enable-feature.ts';
 import { serve } from './serve.ts';
 
 /** `comity agent`: runs a domain's agent, and its subcommands ask the one that runs. */
@@ -11,7 +12,10 @@ export function agentCommand(): Command {
       'Run the agent of one domain: takes in OTLP and remote write, scrapes targets, keeps all of it, and answers hubs as far as its policy permits.',
     )
     .requiredOption('-c, --config <file>', 'the agent’s YAML configuration')
-    .action(async ({ config }: { config: string }) => serve((log) => startAgent(readAgentConfig(config), log)));
+    .addOption(enableFeatureOption())
+    .action(async ({ config, enableFeature }: { config: string; enableFeature: readonly string[] }) =>
+      serve((log) => startAgent(readAgentConfig(config, enableFeature), log)),
+    );
   for (const one of adminCommands()) agent.addCommand(one);
   return agent;
 }

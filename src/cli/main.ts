@@ -3,6 +3,7 @@ import { ComityError, messageOf } from '../base/errors.ts';
 import { VERSION } from '../base/version.ts';
 import { agentCommand } from './agent.ts';
 import { hubCommand } from './hub.ts';
+import { promqlCommand } from './promql.ts';
 import { queryCommand } from './query.ts';
 
 const program = new Command('comity')
@@ -11,7 +12,8 @@ const program = new Command('comity')
   .showHelpAfterError('(comity --help lists the commands)')
   .addCommand(agentCommand())
   .addCommand(hubCommand())
-  .addCommand(queryCommand());
+  .addCommand(queryCommand())
+  .addCommand(promqlCommand());
 
 try {
   await program.parseAsync();

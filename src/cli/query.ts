@@ -1,9 +1,13 @@
 import { Command } from 'commander';
 import { request } from 'undici';
 import { ComityError } from '../base/errors.ts';
-import type { Coverage } from '../coverage/coverage.ts';
-import { PromqlError, renderCaret } from '../promql/parse-error.ts';
+import { coverageWarning, type Coverage } from '../coverage/coverage.ts';
+import type { Expr } from '../promql/ast.ts';
+import { ALL_FEATURES } from '../promql/features.ts';
+import { PromqlError } from '../promql/parse-error.ts';
 import { parseExpr } from '../promql/parse.ts';
+import { selectorsOf, whyMissing } from './missing-series.ts';
+import { withCaret } from './promql-text.ts';
 import { coverageLine, resultTable, type ApiResult } from './query-table.ts';
 
 interface Options {
@@ -20,7 +24,9 @@ interface Envelope {
   readonly status: string;
   readonly error?: string;
   readonly warnings?: readonly string[];
-  readonly data?: ApiResult & { readonly coverage: Coverage };
+  readonly infos?: readonly string[];
+  /** An agent's own answers have no coverage. */
+  readonly data?: ApiResult & { readonly coverage?: Coverage };
 }
 
 /** `comity query EXPR`: asks a hub and prints a table with the coverage below it. */
@@ -28,7 +34,11 @@ export function queryCommand(): Command {
   return new Command('query')
     .description('Ask a hub a PromQL question; prints a table and how complete the answer is.')
     .argument('<expr>', 'the PromQL expression')
-    .option('--hub <url>', 'the hub’s address', process.env['COMITY_HUB'] ?? 'http://127.0.0.1:9090')
+    .option(
+      '--hub <url>',
+      'the hub’s address, or the query address of an agent',
+      process.env['COMITY_HUB'] ?? 'http://127.0.0.1:9090',
+    )
     .option('--time <time>', 'evaluate at this time (Unix seconds or RFC 3339) instead of now')
     .option('--start <time>', 'first step of a range query')
     .option('--end <time>', 'last step of a range query (now when left out)')
@@ -40,7 +50,7 @@ export function queryCommand(): Command {
 }
 
 async function runQueryCommand(expr: string, options: Options): Promise<void> {
-  checkHere(expr);
+  const parsed = parsedHere(expr);
   const range = options.start !== undefined;
   const params = new URLSearchParams({ query: expr });
   if (options.timeout !== undefined) params.set('timeout', options.timeout);
@@ -57,17 +67,39 @@ async function runQueryCommand(expr: string, options: Options): Promise<void> {
     throw new ComityError('execution', envelope.error ?? 'the hub gave no reason');
   }
   const { coverage } = envelope.data;
-  if (options.json !== true) process.stdout.write(`${resultTable(envelope.data)}\n${coverageLine(coverage)}\n`);
-  if (!coverage.complete) process.exitCode = 2;
+  if (options.json !== true) {
+    const lines = [resultTable(envelope.data), ...noteLines(envelope)];
+    if (isEmpty(envelope.data)) lines.push(...(await emptyHints(parsed, options.hub)));
+    if (coverage !== undefined) lines.push(coverageLine(coverage));
+    process.stdout.write(`${lines.join('\n')}\n`);
+  }
+  if (coverage?.complete === false) process.exitCode = 2;
+}
+
+/** What there is to say beside the answer; the coverage has a line of its own. */
+function noteLines({ warnings = [], infos = [], data }: Envelope): string[] {
+  const gap = data?.coverage === undefined ? undefined : coverageWarning(data.coverage);
+  const others = warnings.filter((warning) => warning !== gap);
+  return [...others.map((text) => `warning: ${text}`), ...infos.map((text) => `info: ${text}`)];
+}
+
+function isEmpty({ resultType, result }: ApiResult): boolean {
+  return (resultType === 'vector' || resultType === 'matrix') && result.length === 0;
+}
+
+/** Which selectors have nothing at the hub, and what is near: a misspelt name gives an empty answer and no error. */
+async function emptyHints(expr: Expr, hub: string): Promise<string[]> {
+  const hints = await Promise.all(selectorsOf(expr).map((selector) => whyMissing(selector, hub)));
+  return [...new Set(hints)].flatMap((hint) => (hint === undefined ? [] : [`hint: ${hint}`]));
 }
 
 /** Points at a mistake under the text itself, which the hub's one-line message cannot. */
-function checkHere(expr: string): void {
+function parsedHere(expr: string): Expr {
   try {
-    parseExpr(expr);
+    // What is experimental, the hub may have or not.
+    return parseExpr(expr, ALL_FEATURES);
   } catch (error) {
-    if (!(error instanceof PromqlError)) throw error;
-    throw new ComityError('bad_data', `${error.message}\n${renderCaret(error)}`, { cause: error });
+    throw error instanceof PromqlError ? withCaret(error) : error;
   }
 }
 

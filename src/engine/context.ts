@@ -2,6 +2,8 @@ import type { StepGrid } from '../model/grid.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { SeriesColumns } from '../model/series.ts';
 import type { Source } from '../model/source.ts';
+import type { PromqlFeatures } from '../promql/features.ts';
+import type { Notes } from './notes.ts';
 import type { Row } from './rows.ts';
 import { countSeries, look, spend, type Usage } from './usage.ts';
 
@@ -14,6 +16,9 @@ export interface EvalContext {
   /** The vectors that `merged` leaves stand for, by fragment index. */
   readonly merged: readonly (readonly Row[])[];
   readonly usage: Usage;
+  readonly features: PromqlFeatures;
+  /** Takes what there is to say beside the answer. */
+  readonly notes: Notes;
   /**
    * Whether the source and the merged vectors are all there is, or one domain's part of it, or one shard's part of a domain.
    * Matching vectors is no error while one side is empty everywhere, which a part cannot know: it throws `undecided`
@@ -31,12 +36,12 @@ export function* readSeries(
   matchers: readonly Matcher[],
   fromMs: number,
   toMs: number,
-  { source, usage, grid }: EvalContext,
+  { source, usage, grid }: Pick<EvalContext, 'source' | 'usage' | 'grid'>,
 ): Iterable<SeriesColumns> {
   look(usage);
   for (const series of source.select(matchers, fromMs, toMs)) {
-    countSeries(usage, grid.steps);
     const samples = series.times.length;
+    countSeries(usage, grid.steps, samples);
     yield series;
     spend(usage, SERIES_WORK + grid.steps + samples);
   }

@@ -22,21 +22,32 @@ export function extrapolatedSteps(
   const resets = isCounter ? resetsIn(values) : NO_RESETS;
   let from = 0;
   let to = 0;
-  // The times at both places: a step that does not move on reads no memory to find that out.
+  // What is at both ends of the window: a step that does not move on reads no memory to find that out.
   let fromMs = length > 0 ? times[0]! : Infinity;
-  let toMs = fromMs;
+  let first = values[0]!;
+  let nextMs = fromMs;
+  let lastMs = fromMs;
+  let last = first;
+  const hasResets = resets.length > 0;
   let nextReset = 0;
   let any = false;
   for (let step = 0; step < ends.length; step++) {
     const end = ends[step]!;
     const start = end - rangeMs;
-    while (toMs <= end) {
-      to++;
-      toMs = to < length ? times[to]! : Infinity;
+    if (nextMs <= end) {
+      do {
+        lastMs = nextMs;
+        to++;
+        nextMs = to < length ? times[to]! : Infinity;
+      } while (nextMs <= end);
+      last = values[to - 1]!;
     }
-    while (fromMs <= start) {
-      from++;
-      fromMs = from < length ? times[from]! : Infinity;
+    if (fromMs <= start) {
+      do {
+        from++;
+        fromMs = from < length ? times[from]! : Infinity;
+      } while (fromMs <= start);
+      first = from < length ? values[from]! : 0;
     }
     const gaps = to - from - 1;
     if (gaps < 1) {
@@ -44,20 +55,22 @@ export function extrapolatedSteps(
       present[step] = 0;
       continue;
     }
-    const first = values[from]!;
-    let difference = values[to - 1]! - first;
-    while (nextReset < resets.length && resets[nextReset]! <= from) nextReset++;
-    for (let r = nextReset; r < resets.length && resets[r]! < to; r++) difference += values[resets[r]! - 1]!;
+    let difference = last - first;
+    if (hasResets) {
+      while (nextReset < resets.length && resets[nextReset]! <= from) nextReset++;
+      for (let r = nextReset; r < resets.length && resets[r]! < to; r++) difference += values[resets[r]! - 1]!;
+    }
 
-    const lastMs = times[to - 1]!;
     const sampled = (lastMs - fromMs) / 1000;
     let toStart = (fromMs - start) / 1000;
     let toEnd = (end - lastMs) / 1000;
     // A gap to the window's end of more than 1.1 spacings says that the series begins or ends inside the window.
-    if (isFar(toStart, sampled, gaps)) toStart = sampled / gaps / 2;
-    if (isFar(toEnd, sampled, gaps)) toEnd = sampled / gaps / 2;
-    if (isCounter && difference > 0 && first >= 0 && mayBeCloser(sampled * first, toStart * difference)) {
-      // A counter cannot have been below zero, so it cannot have begun before it was zero.
+    const nearlyFar = sampled * 1.09;
+    if (toStart * gaps >= nearlyFar && isFar(toStart, sampled, gaps)) toStart = sampled / gaps / 2;
+    if (toEnd * gaps >= nearlyFar && isFar(toEnd, sampled, gaps)) toEnd = sampled / gaps / 2;
+    // A counter cannot have been below zero, so it cannot have begun before it was zero. Only where that may be inside the
+    // window it is worth a division.
+    if (isCounter && first >= 0 && sampled * first <= toStart * difference * 1.000001 && difference > 0) {
       const toZero = sampled * (first / difference);
       if (toZero < toStart) toStart = toZero;
     }
@@ -68,20 +81,15 @@ export function extrapolatedSteps(
   return any;
 }
 
-/** Whether a gap is at least 1.1 times the mean of some gaps; divides, as Prometheus does, only where that is close. */
+/** Whether a gap is at least 1.1 times the mean of some gaps. */
 function isFar(gap: number, sampled: number, gaps: number): boolean {
-  if (gap * gaps < sampled * 1.09) return false;
   return gap >= (sampled / gaps) * 1.1;
 }
 
-/** Whether `a < b` or nearly so, or one of them cannot be told: then it is worth a division to find out. */
-function mayBeCloser(a: number, b: number): boolean {
-  return !(a > b * 1.000001) || a === Infinity;
-}
+export const NO_RESETS: readonly number[] = [];
 
-const NO_RESETS: readonly number[] = [];
-
-function resetsIn(values: Float64Array): readonly number[] {
+/** The indices of values that are less than the one before. */
+export function resetsIn(values: Float64Array): readonly number[] {
   let resets: number[] | undefined;
   let previous = values[0]!;
   for (let i = 1; i < values.length; i++) {

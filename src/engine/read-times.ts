@@ -1,18 +1,21 @@
 import { ComityError } from '../base/errors.ts';
-import { gridEnd, stepTime } from '../model/grid.ts';
-import type { VectorSelector } from '../promql/ast.ts';
-import type { EvalContext } from './context.ts';
+import { gridEnd, stepTime, type StepGrid } from '../model/grid.ts';
+import type { AtModifier } from '../promql/ast.ts';
 
-/** The times that a selector is read at: one a step, or the same one at every step under `@`. */
+/** The times that a selector or subquery is read at: one a step, or the same one at every step under `@`. */
 export interface ReadTimes {
   readonly firstMs: number;
   readonly lastMs: number;
   at(step: number): number;
 }
 
-export function readTimes(selector: VectorSelector, ctx: EvalContext): ReadTimes {
-  const { grid } = ctx;
-  const { at, offsetMs } = selector;
+/** A node that may be moved in time. */
+interface Moved {
+  readonly at?: AtModifier;
+  readonly offsetMs: number;
+}
+
+export function readTimes({ at, offsetMs }: Moved, { grid }: { readonly grid: StepGrid }): ReadTimes {
   if (at !== undefined) {
     if (at.kind !== 'time') throw new ComityError('internal', 'normalise resolves @ start() and @ end()');
     const fixed = at.ms - offsetMs;

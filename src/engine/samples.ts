@@ -1,10 +1,12 @@
 import type { HistogramColumns } from '../model/histogram.ts';
-import { isStaleAt, type SeriesColumns } from '../model/series.ts';
+import { isStaleAt } from '../model/series.ts';
+import type { RangeSeries } from './evaluation.ts';
 import type { ReadTimes } from './read-times.ts';
+import { pickRows } from './subquery.ts';
 
 /** A series without its staleness markers; the series itself when it has none. */
-export function withoutStale(series: SeriesColumns): SeriesColumns {
-  const { labels, times, values, histograms } = series;
+export function withoutStale(series: RangeSeries): RangeSeries {
+  const { times, values, histograms, startTimes } = series;
   let first = 0;
   // Most series have no NaN at all, which is quickly seen.
   while (first < values.length && values[first] === values[first]) first++;
@@ -16,10 +18,11 @@ export function withoutStale(series: SeriesColumns): SeriesColumns {
   let count = 0;
   for (let i = 0; i < values.length; i++) if (!isStaleAt(values, i)) kept[count++] = i;
   return {
-    labels,
+    ...series,
     times: Float64Array.from(kept, (i) => times[i]!),
     values: Float64Array.from(kept, (i) => values[i]!),
     histograms: histograms === undefined ? undefined : pickRows(histograms, kept),
+    startTimes: typeof startTimes === 'object' ? Float64Array.from(kept, (i) => startTimes[i]!) : startTimes,
   };
 }
 
@@ -41,14 +44,4 @@ export function histogramsAtSteps(
     indices[step] = Math.max(0, next - 1);
   }
   return pickRows(histograms, indices);
-}
-
-function pickRows({ layouts, layoutOf, hints, starts, cells }: HistogramColumns, rows: Uint32Array): HistogramColumns {
-  return {
-    layouts,
-    layoutOf: Int32Array.from(rows, (row) => layoutOf[row]!),
-    hints: Uint8Array.from(rows, (row) => hints[row]!),
-    starts: Uint32Array.from(rows, (row) => starts[row]!),
-    cells,
-  };
 }

@@ -1,54 +1,87 @@
 import { ComityError } from '../base/errors.ts';
-import { stepTime } from '../model/grid.ts';
-import { COMPARISON_OPS, type Expr } from '../promql/ast.ts';
-import type { EvalContext } from './context.ts';
+import { firstStep, stepTime } from '../model/grid.ts';
+import { isHistogramAt } from '../model/histogram.ts';
+import { children, COMPARISON_OPS, type Call, type Expr } from '../promql/ast.ts';
+import type { Evaluation } from './evaluation.ts';
 import { arithmetic, compares } from './operators.ts';
 
-/** Functions that are a number at every step without reading any series. */
-export const SCALAR_FUNCTIONS: ReadonlySet<string> = new Set(['time', 'pi']);
-
-/** Whether an expression is a number at every step, whatever the data. */
-export function isScalar(expr: Expr): boolean {
-  switch (expr.kind) {
-    case 'number':
-      return true;
-    case 'paren':
-    case 'unary':
-      return isScalar(expr.expr);
-    case 'binary':
-      return isScalar(expr.left) && isScalar(expr.right);
-    case 'call':
-      return SCALAR_FUNCTIONS.has(expr.func);
-    default:
-      return false;
-  }
+/** Whether an expression reads any series, or stands for what was read elsewhere. */
+export function readsSeries(expr: Expr): boolean {
+  if (expr.kind === 'vector' || expr.kind === 'merged') return true;
+  // info() reads series that no selector names.
+  return (expr.kind === 'call' && expr.func === 'info') || children(expr).some(readsSeries);
 }
 
 /** The values of a scalar expression, one a step. */
-export function evaluateScalar(expr: Expr, ctx: EvalContext): Float64Array {
-  const { grid } = ctx;
+export function scalarValues(expr: Expr, evaluation: Evaluation): Float64Array {
+  const { grid } = evaluation;
   switch (expr.kind) {
     case 'number':
       return new Float64Array(grid.steps).fill(expr.value);
     case 'paren':
-      return evaluateScalar(expr.expr, ctx);
+      return evaluation.scalar(expr.expr);
+    case 'once': {
+      const [value] = evaluation.onGrid(firstStep(grid)).scalar(expr.expr);
+      return new Float64Array(grid.steps).fill(value!);
+    }
     case 'unary': {
-      const values = evaluateScalar(expr.expr, ctx);
+      const values = evaluation.scalar(expr.expr);
       return expr.op === '-' ? values.map((value) => -value) : values;
     }
     case 'binary': {
-      const left = evaluateScalar(expr.left, ctx);
-      const right = evaluateScalar(expr.right, ctx);
+      const left = evaluation.scalar(expr.left);
+      const right = evaluation.scalar(expr.right);
       if (COMPARISON_OPS.has(expr.op)) return left.map((value, i) => (compares(expr.op, value, right[i]!) ? 1 : 0));
       return left.map((value, i) => arithmetic(expr.op, value, right[i]!));
     }
     case 'call':
-      if (expr.func === 'time') {
-        return new Float64Array(grid.steps).map((_value, step) => stepTime(grid, step) / 1000);
-      }
-      if (expr.func === 'pi') return new Float64Array(grid.steps).fill(Math.PI);
-      throw new ComityError('unsupported', `unsupported: ${expr.func}() as a scalar`);
+      return callValues(expr, evaluation);
     default:
       throw new ComityError('internal', `a ${expr.kind} is no scalar`);
   }
+}
+
+/** start(), end(), range() and step() are numbers by now: `normalise` knows the query's times. */
+function callValues({ func, args }: Call, evaluation: Evaluation): Float64Array {
+  const { grid } = evaluation;
+  switch (func) {
+    case 'time':
+      return new Float64Array(grid.steps).map((_value, step) => stepTime(grid, step) / 1000);
+    case 'pi':
+      return new Float64Array(grid.steps).fill(Math.PI);
+    case 'scalar':
+      return onlyValues(args[0]!, evaluation);
+    case 'max_of':
+    case 'min_of': {
+      const others = evaluation.scalar(args[1]!);
+      const pick = func === 'max_of' ? larger : smaller;
+      return evaluation.scalar(args[0]!).map((value, step) => pick(value, others[step]!));
+    }
+    default:
+      throw new ComityError('internal', `${func}() is no scalar`);
+  }
+}
+
+/** The value of the only float of the vector at each step; NaN where there is none or more than one. */
+function onlyValues(vector: Expr, evaluation: Evaluation): Float64Array {
+  const values = new Float64Array(evaluation.grid.steps).fill(NaN);
+  const counts = new Uint8Array(evaluation.grid.steps);
+  evaluation.rows(vector, (row) => {
+    for (let step = 0; step < values.length; step++) {
+      if (row.present[step] === 0 || isHistogramAt(row.histograms, step)) continue;
+      values[step] = counts[step] === 0 ? row.values[step]! : NaN;
+      counts[step] = 1;
+    }
+  });
+  return values;
+}
+
+/** Go's math.Max: positive infinity wins even over NaN. */
+export function larger(a: number, b: number): number {
+  return a === Infinity || b === Infinity ? Infinity : Math.max(a, b);
+}
+
+/** Go's math.Min: negative infinity wins even over NaN. */
+export function smaller(a: number, b: number): number {
+  return a === -Infinity || b === -Infinity ? -Infinity : Math.min(a, b);
 }

@@ -5,14 +5,24 @@ import { LIMITS } from '../base/limits.ts';
 export interface Usage extends UsageOptions {
   series: number;
   cells: number;
+  samples: number;
   readonly deadlineMs: number;
   /** Work since the last look; see `spend`. */
   work: number;
 }
 
+/** What evaluations have touched: series, series x steps, and stored samples. */
+export interface Used {
+  readonly series: number;
+  readonly cells: number;
+  readonly samples: number;
+}
+
+const NOTHING_USED: Used = { series: 0, cells: 0, samples: 0 };
+
 export interface UsageOptions {
   /** What the request has used before. */
-  readonly spent?: { readonly series: number; readonly cells: number } | undefined;
+  readonly spent?: Used | undefined;
   /** An Int32 in shared memory: anything but 0 stops with `canceled`. */
   readonly cancelled?: Int32Array | undefined;
   /**
@@ -24,7 +34,11 @@ export interface UsageOptions {
 
 /** `deadlineMs`: when to give up, in ms since the epoch. */
 export function startUsage(deadlineMs: number, options: UsageOptions = {}): Usage {
-  return { ...options, deadlineMs, series: options.spent?.series ?? 0, cells: options.spent?.cells ?? 0, work: 0 };
+  return { ...options, ...(options.spent ?? NOTHING_USED), deadlineMs, work: 0 };
+}
+
+export function usedOf({ series, cells, samples }: Used): Used {
+  return { series, cells, samples };
 }
 
 /** Cells between two looks: 80 microseconds of plain arithmetic, and under a millisecond of the dearest kernels. */
@@ -72,25 +86,34 @@ export function look({ cancelled, deadlineMs, turn }: Usage): void {
   turn?.();
 }
 
-/** Counts one more series over the steps of a query. Throws as `assertWithinLimits`. */
-export function countSeries(usage: Usage, steps: number): void {
+/** Counts one more series over the steps of a query, and its stored samples. Throws as `assertWithinLimits`. */
+export function countSeries(usage: Usage, steps: number, samples: number): void {
   usage.series++;
   usage.cells += steps;
-  if (usage.series > LIMITS.seriesPerQuery || usage.cells > LIMITS.cellsPerQuery) assertWithinLimits(usage);
+  usage.samples += samples;
+  assertWithinLimits(usage);
 }
 
 /** Throws `limit` for a request that has touched more than one may. */
-export function assertWithinLimits({ series, cells }: { readonly series: number; readonly cells: number }): void {
+export function assertWithinLimits({ series, cells, samples }: Used): void {
   if (series > LIMITS.seriesPerQuery) {
-    throw new ComityError(
-      'limit',
-      `the query touches more than ${LIMITS.seriesPerQuery} series. Narrow its selectors with more matchers`,
-    );
+    throw pastLimit(series, 'series', LIMITS.seriesPerQuery, 'seriesPerQuery', NARROW);
   }
   if (cells > LIMITS.cellsPerQuery) {
-    throw new ComityError(
-      'limit',
-      `the query computes more than ${LIMITS.cellsPerQuery} values (series x steps). Narrow its selectors or raise the step`,
-    );
+    const advice = `${NARROW} or raise the step`;
+    throw pastLimit(cells, 'values (series x steps)', LIMITS.cellsPerQuery, 'cellsPerQuery', advice);
   }
+  if (samples > LIMITS.samplesPerQuery) {
+    const advice = `${NARROW} or shorten the range`;
+    throw pastLimit(samples, 'samples', LIMITS.samplesPerQuery, 'samplesPerQuery', advice);
+  }
+}
+
+const NARROW = 'Narrow its selectors with more matchers';
+
+function pastLimit(reached: number, what: string, most: number, limit: string, advice: string): ComityError {
+  return new ComityError(
+    'limit',
+    `the query touches ${reached} ${what}, more than the ${most} allowed (${limit}). ${advice}`,
+  );
 }

@@ -1,6 +1,8 @@
 import Type, { type Static } from 'typebox';
+import { configuredFeatures } from '../api/features.ts';
 import { readConfigFile, readSecret } from '../base/config.ts';
 import { ComityError } from '../base/errors.ts';
+import type { PromqlFeatures } from '../promql/features.ts';
 
 const HUB_CONFIG = Type.Object(
   {
@@ -22,6 +24,8 @@ const HUB_CONFIG = Type.Object(
     /** Seconds that a query may take when the caller names no timeout. */
     query_timeout_seconds: Type.Number({ default: 30, exclusiveMinimum: 0, maximum: 600 }),
     lookback_seconds: Type.Number({ default: 300, exclusiveMinimum: 0 }),
+    /** Experimental parts of PromQL, by Prometheus's names. */
+    features: Type.Array(Type.String(), { default: [] }),
   },
   { additionalProperties: false },
 );
@@ -44,10 +48,12 @@ export interface HubConfig {
   readonly queryTimeoutMs?: number;
   /** Default 300,000, as Prometheus's. */
   readonly lookbackMs?: number;
+  /** None when left out. */
+  readonly features?: PromqlFeatures;
 }
 
-/** Reads a hub's YAML file. Throws `bad_config` naming the field at fault. */
-export function readHubConfig(path: string): HubConfig {
+/** Reads a hub's YAML file. `features` come on top of its own. Throws `bad_config` naming the field at fault. */
+export function readHubConfig(path: string, features: readonly string[] = []): HubConfig {
   const raw: Static<typeof HUB_CONFIG> = readConfigFile(path, HUB_CONFIG);
   const names = raw.domains.map((domain) => domain.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
@@ -63,5 +69,22 @@ export function readHubConfig(path: string): HubConfig {
     domainLabel: raw.domain_label,
     queryTimeoutMs: raw.query_timeout_seconds * 1000,
     lookbackMs: raw.lookback_seconds * 1000,
+    features: hubFeatures([...raw.features, ...features], path),
   };
+}
+
+/** What these change about evaluation has to happen in the domains too, which are not told of it. */
+const OF_EVALUATION: ReadonlySet<string> = new Set([
+  'promql-delayed-name-removal',
+  'type-and-unit-labels',
+  'use-start-timestamps',
+]);
+
+function hubFeatures(names: readonly string[], path: string): PromqlFeatures {
+  const beyond = names.find((name) => OF_EVALUATION.has(name));
+  if (beyond !== undefined) {
+    const problem = `${beyond} changes how domains evaluate, and a hub cannot ask them to. Only agents have it`;
+    throw new ComityError('bad_config', `${path}: /features: ${problem}`);
+  }
+  return configuredFeatures(names, path);
 }

@@ -2,6 +2,7 @@ import { pino, type Logger } from 'pino';
 import { acceptForms } from '../api/envelope.ts';
 import { DEFAULT_LOOKBACK_MS, DEFAULT_QUERY_TIMEOUT_MS } from '../api/query.ts';
 import { httpServer, listen } from '../base/http.ts';
+import { NO_FEATURES } from '../promql/features.ts';
 import { prometheusErrors } from './api/envelope.ts';
 import { federationApi } from './api/federation.ts';
 import { prometheusApi } from './api/prometheus.ts';
@@ -42,6 +43,7 @@ export async function startHub(config: HubConfig, log: Logger = pino({ level: 's
     domainLabel: config.domainLabel ?? 'domain',
     lookbackMs: config.lookbackMs ?? DEFAULT_LOOKBACK_MS,
     queryTimeoutMs: config.queryTimeoutMs ?? DEFAULT_QUERY_TIMEOUT_MS,
+    features: config.features ?? NO_FEATURES,
     onQuery: metrics.query,
   });
   federationApi(app, registry);

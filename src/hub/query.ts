@@ -2,15 +2,17 @@ import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { coverageWarning, summariseCoverage, type Coverage, type DomainCoverage } from '../coverage/coverage.ts';
 import { startUsage } from '../engine/usage.ts';
-import { evaluate, type Value } from '../engine/evaluate.ts';
-import { assertSupported } from '../engine/supported.ts';
+import { evaluate } from '../engine/evaluate.ts';
+import type { Value } from '../engine/evaluation.ts';
+import { noteTexts, startNotes } from '../engine/notes.ts';
 import type { QueryGrid } from '../model/grid.ts';
 import type { ColumnsRow } from '../plan/columns-codec.ts';
 import { distribute, type Plan } from '../plan/distribute.ts';
 import { mayReadFrom } from '../plan/domain.ts';
 import { mergeFragment } from '../plan/merge.ts';
 import { decodeQueryAnswer, encodeQueryRequest, type FragmentQuery, type QueryAnswer } from '../plan/frames.ts';
-import type { Expr } from '../promql/ast.ts';
+import { children, type Expr } from '../promql/ast.ts';
+import type { PromqlFeatures } from '../promql/features.ts';
 import { askDomain, type Answer } from './dispatch.ts';
 import { assertRowsFit } from './own-rows.ts';
 import { explainRefusal, type DomainRefusal } from './refusal.ts';
@@ -23,6 +25,8 @@ export interface Query {
   readonly expr: Expr;
   readonly grid: QueryGrid;
   readonly lookbackMs: number;
+  /** For the hub's own part; what domains are asked is without. */
+  readonly features: PromqlFeatures;
   /** When to stop waiting for domains, in ms since the epoch. */
   readonly deadlineMs: number;
   /** False fails instead of answering in part (alerting must not take a hole for a zero). */
@@ -34,6 +38,8 @@ export interface QueryResult {
   readonly coverage: Coverage;
   /** What is missing, in words; empty for a complete answer. */
   readonly warnings: readonly string[];
+  /** What there is to say of the answer's values. */
+  readonly notes: { readonly warnings: readonly string[]; readonly infos: readonly string[] };
 }
 
 /** An answer that was to be complete and is not. It carries the coverage that says why. */
@@ -60,7 +66,6 @@ interface Part {
  */
 export async function runQuery(query: Query, registry: Registry, domainLabel: string): Promise<QueryResult> {
   const { expr } = query;
-  assertSupported(expr, query.text);
   const first = await askDomains(distribute(expr, query.grid, domainLabel), query, registry, domainLabel);
   const undecided = first.refusals.find(({ refusal }) => refusal.code === 'undecided');
   if (undecided === undefined) return finish(first, query);
@@ -101,16 +106,25 @@ function finish({ plan, parts, refusals }: Round, query: Query): QueryResult {
     if (refusals.length > 0) throw explainRefusal(query.text, refusals[0]!);
     throw new IncompleteError(coverage);
   }
-  if (!coverage.complete && !query.allowPartial) throw new IncompleteError(coverage);
+  // What a silent domain holds may be what is said to be absent.
+  if (!coverage.complete && (!query.allowPartial || saysAbsence(query.expr))) throw new IncompleteError(coverage);
 
   const usage = startUsage(query.deadlineMs);
-  const merged = plan.fragments.map((fragment, index) =>
-    mergeFragment(fragment, rowsOf(index, whole), query.grid.steps, usage),
-  );
-  const value = evaluate(plan.remainder, { ...query, source: NO_SOURCE, merged, usage, scope: 'whole' });
+  const notes = startNotes();
+  const merged = plan.fragments.map((fragment, index) => mergeFragment(fragment, rowsOf(index, whole), notes, usage));
+  const { grid, lookbackMs } = query;
+  const settings = { grid, lookbackMs, features: query.features, scope: 'whole' } as const;
+  const value = evaluate(plan.remainder, { ...settings, source: NO_SOURCE, merged, usage, notes });
   const warning = coverageWarning(coverage);
-  return { value, coverage, warnings: warning === undefined ? [] : [warning] };
+  const warnings = warning === undefined ? [] : [warning];
+  return { value, coverage, warnings, notes: noteTexts(notes.list(), query.text) };
 }
+
+function saysAbsence(expr: Expr): boolean {
+  return (expr.kind === 'call' && ABSENCE_CALLS.has(expr.func)) || children(expr).some(saysAbsence);
+}
+
+const ABSENCE_CALLS: ReadonlySet<string> = new Set(['absent', 'absent_over_time']);
 
 /** The hub holds no series of its own, so a selector never gets as far as here. */
 const NO_SOURCE = {
@@ -126,7 +140,7 @@ async function askPart(domain: Domain, plan: Plan, query: Query, domainLabel: st
   if (asked.length === 0) return { domain, asked, answer: undefined };
   const fragments = asked.map((index) => plan.fragments[index]!);
   const timeLeftMs = Math.max(1, query.deadlineMs - Date.now());
-  const request: FragmentQuery = { grid: query.grid, lookbackMs: query.lookbackMs, timeLeftMs, fragments };
+  const request: FragmentQuery = { lookbackMs: query.lookbackMs, timeLeftMs, fragments };
   const answer = await askDomain(domain, 'query', encodeQueryRequest(request), query.deadlineMs, (bytes) => {
     const read = decodeQueryAnswer(bytes, request);
     assertRowsFit(read, fragments, domainLabel, name);

@@ -1,8 +1,8 @@
 import { ComityError } from '../base/errors.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { Refusal } from '../plan/frames.ts';
-import { mapChildren } from '../plan/normalise.ts';
 import { children, type Aggregate, type Expr } from '../promql/ast.ts';
+import { mapChildren } from '../promql/map.ts';
 import { positionOf } from '../promql/parse-error.ts';
 import { printExpr } from '../promql/print.ts';
 

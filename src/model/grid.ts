@@ -6,15 +6,20 @@ export interface StepGrid {
   readonly startMs: number;
   readonly stepMs: number;
   readonly steps: number;
+  /** The end as it was asked for, where the last step may fall short of it. */
+  readonly endMs?: number;
 }
 
-/** A grid with the end that the caller asked for, which the last step may fall short of and `@ end()` means. */
+/** The steps that a caller asked for. */
 export interface QueryGrid extends StepGrid {
+  /** As it was asked for, which the last step may fall short of and `@ end()` means. */
   readonly endMs: number;
+  /** Whether one point in time was asked for: then PromQL's step() is 0. */
+  readonly isInstant: boolean;
 }
 
 export function instantGrid(timeMs: number): QueryGrid {
-  return { startMs: timeMs, stepMs: 1, steps: 1, endMs: timeMs };
+  return { startMs: timeMs, stepMs: 1, steps: 1, endMs: timeMs, isInstant: true };
 }
 
 /** The grid of a range query; its last step is the last one that does not pass `endMs`. Throws `bad_data`. */
@@ -33,11 +38,16 @@ export function rangeGrid(startMs: number, endMs: number, stepMs: number): Query
       `exceeded maximum resolution of ${LIMITS.stepsPerQuery} points per timeseries (asked for ${steps}). Raise the step or shorten the range`,
     );
   }
-  return { startMs, stepMs, steps, endMs };
+  return { startMs, stepMs, steps, endMs, isInstant: false };
 }
 
 export function stepTime(grid: StepGrid, step: number): number {
   return grid.startMs + step * grid.stepMs;
+}
+
+/** The first step alone. */
+export function firstStep(grid: StepGrid): StepGrid {
+  return { ...grid, steps: Math.min(1, grid.steps), endMs: grid.startMs };
 }
 
 export function gridEnd(grid: StepGrid): number {

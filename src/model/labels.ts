@@ -44,6 +44,19 @@ export function labelsKey(labels: Labels): string {
   return JSON.stringify(labels);
 }
 
+/** A label set as Prometheus writes it in its messages: `{__name__="name", label="value"}`. */
+export function labelsText(labels: Labels): string {
+  const pairs: string[] = [];
+  for (let i = 0; i < labels.length; i += 2) {
+    const name = labels[i]!;
+    pairs.push(`${LABEL_NAME.test(name) ? name : JSON.stringify(name)}=${JSON.stringify(labels[i + 1])}`);
+  }
+  return `{${pairs.join(', ')}}`;
+}
+
+/** Names that stand without quotes. */
+export const LABEL_NAME = /^[A-Za-z_]\w*$/;
+
 /** The labels whose names are in `names`. */
 export function keepLabels(labels: Labels, names: ReadonlySet<string>): Labels {
   return filterLabels(labels, (name) => names.has(name));
@@ -54,11 +67,18 @@ export function dropLabels(labels: Labels, names: ReadonlySet<string>): Labels {
   return filterLabels(labels, (name) => !names.has(name));
 }
 
-const METRIC_NAME_ONLY: ReadonlySet<string> = new Set([METRIC_NAME]);
+/** What is known of a metric beside its name, where the labels tell it; goes wherever the name goes. */
+export const METRIC_TYPE = '__type__';
+const METRIC_UNIT = '__unit__';
 
-export function dropMetricName(labels: Labels): Labels {
-  // It comes first but for names that begin with a capital letter.
-  return labels[0] === METRIC_NAME ? labels.slice(2) : dropLabels(labels, METRIC_NAME_ONLY);
+export const METADATA_LABELS: ReadonlySet<string> = new Set([METRIC_NAME, METRIC_TYPE, METRIC_UNIT]);
+
+/** The labels without the metric's name, type and unit. */
+export function dropMetadataLabels(labels: Labels): Labels {
+  // The name comes first but for label names that begin with a capital letter, and hardly a series has the others.
+  const rest = labels[0] === METRIC_NAME ? labels.slice(2) : labels;
+  const next = rest[0];
+  return next === undefined || next > METRIC_UNIT ? rest : dropLabels(rest, METADATA_LABELS);
 }
 
 /** `labels` with one label set; an empty value removes it. */

@@ -206,7 +206,7 @@ function compile(pattern = ANYTHING): Regex {
 const VARIABLE = /\$(?:\$|\{([\p{L}\p{Nd}_]+)\}|([\p{L}\p{Nd}_]+))/gu;
 
 /** Go's regexp.Expand. An unknown group is empty; a `$` that begins nothing stays. */
-function expandTemplate(template: string, group: (name: string, index: number | undefined) => string): string {
+export function expandTemplate(template: string, group: (name: string, index: number | undefined) => string): string {
   if (!template.includes('$')) return template;
   return template.replace(VARIABLE, (_, braced: string | undefined, bare: string | undefined) => {
     const name = braced ?? bare;

@@ -3,11 +3,21 @@ import { COUNT, GROUP } from './count.ts';
 import { MAX, MIN } from './extrema.ts';
 import type { Partial, PartialColumns } from './partial.ts';
 import { SUM } from './sum.ts';
+import { STDDEV, STDVAR } from './variance.ts';
 
 /** Aggregations whose partials the algebra knows. */
-export type PartialOp = 'sum' | 'count' | 'avg' | 'min' | 'max' | 'group';
+export type PartialOp = 'sum' | 'count' | 'avg' | 'min' | 'max' | 'group' | 'stddev' | 'stdvar';
 
-const PARTIALS: Record<PartialOp, Partial> = { sum: SUM, count: COUNT, avg: AVG, min: MIN, max: MAX, group: GROUP };
+const PARTIALS: Record<PartialOp, Partial> = {
+  sum: SUM,
+  count: COUNT,
+  avg: AVG,
+  min: MIN,
+  max: MAX,
+  group: GROUP,
+  stddev: STDDEV,
+  stdvar: STDVAR,
+};
 
 export function isPartialOp(op: string): op is PartialOp {
   return Object.hasOwn(PARTIALS, op);

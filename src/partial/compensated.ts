@@ -11,9 +11,24 @@ export function addCompensated(sums: Float64Array, compensations: Float64Array, 
   sums[i] = total;
 }
 
-/** `addCompensated` for a whole column of terms. */
+/**
+ * `addCompensated` for a whole column of terms, without its branches (TwoSum after Knuth gives the same error of rounding).
+ * The compensation of a sum that overflows says nothing: see `compensated`.
+ */
 export function addColumn(sums: Float64Array, compensations: Float64Array, terms: Float64Array): void {
-  for (let i = 0; i < terms.length; i++) addCompensated(sums, compensations, i, terms[i]!);
+  for (let i = 0; i < terms.length; i++) {
+    const sum = sums[i]!;
+    const term = terms[i]!;
+    const total = sum + term;
+    const added = total - sum;
+    compensations[i]! += sum - (total - added) + (term - added);
+    sums[i] = total;
+  }
+}
+
+/** A sum with its compensation. */
+export function compensated(sum: number, compensation: number): number {
+  return sum === Infinity || sum === -Infinity ? sum : sum + compensation;
 }
 
 /** The compensated sum of `values[from, to)`. */

@@ -3,12 +3,12 @@ import type { Partial } from './partial.ts';
 /** `count`: the number of series that contributed. */
 export const COUNT: Partial = {
   fields: ['count'],
+  histograms: 'count',
   add(into, _values, present) {
     const counts = into.fields[0]!;
     for (let i = 0; i < present.length; i++) {
-      if (present[i] === 0) continue;
-      counts[i]! += 1;
-      into.present[i] = 1;
+      counts[i]! += present[i]!;
+      into.present[i]! |= present[i]!;
     }
   },
   merge(into, from) {
@@ -28,6 +28,7 @@ export const COUNT: Partial = {
 /** `group`: 1 wherever any series contributed; presence is all there is to know. */
 export const GROUP: Partial = {
   fields: [],
+  histograms: 'count',
   add(into, _values, present) {
     for (let i = 0; i < present.length; i++) into.present[i]! |= present[i]!;
   },

@@ -18,6 +18,7 @@ function extremum(beats: (candidate: number, current: number) => boolean): Parti
   }
   return {
     fields: ['extremum'],
+    histograms: 'ignore',
     add: fold,
     merge: (into, from) => fold(into, from.fields[0]!, from.present),
     finish: (columns, out) => out.set(columns.fields[0]!),

@@ -1,9 +1,10 @@
-import { addColumn, addCompensated } from './compensated.ts';
+import { addColumn, addCompensated, compensated } from './compensated.ts';
 import type { Partial } from './partial.ts';
 
 /** `sum`: the running sum and its compensation, so that [1e100, 1] and [-1e100, 1] merge to 2. */
 export const SUM: Partial = {
   fields: ['sum', 'compensation'],
+  histograms: 'sum',
   add(into, values, present) {
     const [sums, compensations] = into.fields as [Float64Array, Float64Array];
     // Most series are there at all steps, which a look at the whole column tells faster than one at each step.
@@ -30,6 +31,6 @@ export const SUM: Partial = {
   },
   finish(columns, out) {
     const [sums, compensations] = columns.fields as [Float64Array, Float64Array];
-    for (let i = 0; i < out.length; i++) out[i] = sums[i]! + compensations[i]!;
+    for (let i = 0; i < out.length; i++) out[i] = compensated(sums[i]!, compensations[i]!);
   },
 };

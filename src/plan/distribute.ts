@@ -1,65 +1,145 @@
-import { isScalar } from '../engine/scalar.ts';
-import type { QueryGrid } from '../model/grid.ts';
+import { ComityError } from '../base/errors.ts';
+import { readsSeries } from '../engine/scalar.ts';
+import { subqueryGrid } from '../engine/subquery.ts';
+import { firstStep, type QueryGrid, type StepGrid } from '../model/grid.ts';
 import { isPartialOp } from '../partial/algebra.ts';
-import type { Aggregate, Expr } from '../promql/ast.ts';
+import type { Aggregate, Call, Expr } from '../promql/ast.ts';
+import { typeOf } from '../promql/check.ts';
+import { mapChildren } from '../promql/map.ts';
 import { printExpr } from '../promql/print.ts';
 import { domainRule } from './domain.ts';
 import { keepsPlace, type PlaceRule } from './keeps.ts';
-import { mapChildren, normalise } from './normalise.ts';
+import { normalise } from './normalise.ts';
 
-/** The piece of a query that every place (a domain, a shard) answers: a whole vector, or an aggregation's partial state. */
-export type Fragment =
+/**
+ * The piece of a query that every place (a domain, a shard) answers over its own steps: a whole vector, or an aggregation's
+ * partial state.
+ */
+export type Fragment = { readonly grid: StepGrid } & (
   | { readonly answer: 'vector'; readonly expr: Expr }
-  | { readonly answer: 'partial'; readonly expr: Aggregate };
+  | { readonly answer: 'partial'; readonly expr: Aggregate }
+);
 
 /** A query split in two: what each place is asked, and what whoever asks makes of the merged answers. */
 export interface Plan {
   readonly fragments: readonly Fragment[];
   /** The asker's part; its `merged` leaves are the fragments' answers by index. */
   readonly remainder: Expr;
+  /** Parts of the remainder that take raw samples: range vectors, and what must see single series. */
+  readonly rawReads: readonly RawRead[];
+}
+
+/** An expression that reads series by itself, and the steps it is evaluated at. */
+export interface RawRead {
+  readonly expr: Expr;
+  readonly grid: StepGrid;
 }
 
 /**
- * Splits a checked expression between the hub and its domains. Raw samples are never asked for: a selector always ends up
- * inside a fragment. For `matchAtHub` see `domainRule`.
+ * Splits a checked expression between the hub and its domains. For `matchAtHub` see `domainRule`. Throws `refused` for what
+ * would need raw samples at the hub.
  */
 export function distribute(expr: Expr, grid: QueryGrid, domainLabel: string, matchAtHub = false): Plan {
-  return splitExpr(normalise(expr, grid), domainRule(domainLabel, matchAtHub));
+  const plan = splitExpr(normalise(expr, grid), grid, domainRule(domainLabel, matchAtHub));
+  const [raw] = plan.rawReads;
+  if (raw !== undefined) throw rawRefusal(raw);
+  return plan;
+}
+
+function rawRefusal({ expr }: RawRead): ComityError {
+  if (expr.kind === 'call' && expr.func === 'info') {
+    return new ComityError(
+      'refused',
+      'refused: info() looks its series up in single samples, and those never leave their domain. ' +
+        'Join with the info metric instead: x * on (job, instance, …) group_left (…) target_info',
+    );
+  }
+  return new ComityError(
+    'refused',
+    'refused: a range vector is raw samples, and those never leave their domain. ' +
+      'Apply a function to it, such as rate() or avg_over_time(), and aggregate',
+  );
 }
 
 /**
  * Splits a normalised expression. Going down from the root, the largest piece that keeps the place runs whole inside each
- * place; an aggregation that drops it over such a piece runs in two levels; the rest stays with the asker.
+ * place; an aggregation that drops it over such a piece runs in two levels; the rest stays with the asker. What is inside a
+ * subquery is split on the subquery's own steps.
  */
-export function splitExpr(expr: Expr, rule: PlaceRule): Plan {
+export function splitExpr(expr: Expr, grid: StepGrid, rule: PlaceRule): Plan {
   const fragments: Fragment[] = [];
   const indexOf = new Map<string, number>();
+  const rawReads: RawRead[] = [];
 
-  function fragmentLeaf(fragment: Fragment): Expr {
-    const key = `${fragment.answer} ${printExpr(fragment.expr)}`;
+  function leaf(fragment: Fragment, of: Expr = fragment.expr): Expr {
+    const { startMs, stepMs, steps } = fragment.grid;
+    const key = `${fragment.answer} ${startMs} ${stepMs} ${steps} ${printExpr(fragment.expr)}`;
     let index = indexOf.get(key);
     if (index === undefined) {
       index = fragments.length;
       indexOf.set(key, index);
       fragments.push(fragment);
+    } else {
+      // What there is to say of equal parts is said of the last one.
+      fragments[index] = fragment;
     }
-    return { kind: 'merged', index, of: fragment.expr, span: fragment.expr.span };
+    return { kind: 'merged', index, of, span: of.span };
   }
 
-  function split(node: Expr): Expr {
-    if (isScalar(node)) return node;
-    if (keepsPlace(node, rule)) return fragmentLeaf({ answer: 'vector', expr: node });
-    if (node.kind === 'aggregate' && keepsPlace(node.expr, rule)) {
-      if (isPartialOp(node.op)) return fragmentLeaf({ answer: 'partial', expr: node });
-      if (rule.picksFirst === true && PICKING_OPS.has(node.op)) {
-        return { ...node, expr: fragmentLeaf({ answer: 'vector', expr: node }) };
+  function raw(node: Expr, on: StepGrid): Expr {
+    rawReads.push({ expr: node, grid: on });
+    return node;
+  }
+
+  function split(node: Expr, on: StepGrid): Expr {
+    if (!readsSeries(node)) return node;
+    if (typeOf(node) === 'vector') {
+      if (keepsPlace(node, rule)) return leaf({ answer: 'vector', expr: node, grid: on });
+      if (node.kind === 'aggregate' && keepsPlace(node.expr, rule)) {
+        if (isPartialOp(node.op)) return leaf({ answer: 'partial', expr: node, grid: on });
+        if (rule.isOpen === true && picksFirst(node)) {
+          return { ...node, expr: leaf({ answer: 'vector', expr: node, grid: on }) };
+        }
       }
     }
-    return mapChildren(node, split);
+    switch (node.kind) {
+      case 'matrix':
+        return raw(node, on);
+      case 'subquery':
+        return { ...node, expr: split(node.expr, subqueryGrid(node, on)) };
+      case 'once':
+        return { ...node, expr: split(node.expr, firstStep(on)) };
+      case 'call':
+        return splitCall(node, on);
+      default:
+        return mapChildren(node, (child) => split(child, on));
+    }
   }
 
-  return { fragments, remainder: split(expr) };
+  function splitCall(node: Call, on: StepGrid): Expr {
+    if (node.func === 'info') return raw(node, on);
+    const [first] = node.args;
+    if (first !== undefined && (node.func === 'absent' || node.func === 'absent_over_time')) {
+      const presence = presenceOf(node, first);
+      if (keepsPlace(presence.expr, rule)) {
+        return { ...node, args: [leaf({ answer: 'partial', expr: presence, grid: on }, first)] };
+      }
+    }
+    // A function of a range vector reads it step by step.
+    const whole = mapChildren(node, (child) => (child.kind === 'matrix' ? child : split(child, on)));
+    return node.args.some(({ kind }) => kind === 'matrix') ? raw(whole, on) : whole;
+  }
+
+  return { remainder: split(expr, grid), fragments, rawReads };
 }
 
-/** The best of all are among the best of each place. */
-const PICKING_OPS: ReadonlySet<string> = new Set(['topk', 'bottomk']);
+/** Aggregations whose best are among the best of each place, as long as all places have the same parameter. */
+function picksFirst({ op, param }: Aggregate): boolean {
+  return (op === 'topk' || op === 'bottomk' || op === 'limitk') && param !== undefined && !readsSeries(param);
+}
+
+/** Whether the argument of absent() or absent_over_time() is there at all: all that it takes to answer. */
+function presenceOf({ func, span }: Call, arg: Expr): Aggregate {
+  const expr: Expr = func === 'absent' ? arg : { kind: 'call', func: 'present_over_time', args: [arg], span: arg.span };
+  return { kind: 'aggregate', op: 'group', expr, without: false, grouping: [], span };
+}

@@ -12,6 +12,7 @@ export function domainRule(domainLabel: string, matchAtHub = false): PlaceRule {
   return {
     matching: ({ on, labels }) => !matchAtHub && on === labels.includes(domainLabel),
     grouping: ({ without, grouping }) => without !== grouping.includes(domainLabel),
+    relabelling: (target) => target !== domainLabel,
   };
 }
 

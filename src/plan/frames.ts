@@ -17,11 +17,10 @@ import type { Fragment } from './distribute.ts';
 import { decodeExpr, decodeMatcher, encodeExpr, type ExprMessage, type MatcherMessage } from './expr-codec.ts';
 
 /** The version of proto/federation.proto that this code speaks; any other is refused by name. */
-const FEDERATION_VERSION = 1;
+const FEDERATION_VERSION = 2;
 
-/** What a hub asks of a domain: fragments over one grid. */
+/** What a hub asks of a domain. */
 export interface FragmentQuery {
-  readonly grid: StepGrid;
   readonly lookbackMs: number;
   /** How long the hub still waits; times left travel better than clocks. */
   readonly timeLeftMs: number;
@@ -92,13 +91,16 @@ const labelsAnswer = messageCodec<LabelsAnswerMessage>(FILE, `${PACKAGE}.LabelsA
 const statusAnswer = messageCodec<Versioned & { status: DomainStatus | null }>(FILE, `${PACKAGE}.StatusAnswer`);
 const errorAnswer = messageCodec<Versioned & { code: string }>(FILE, `${PACKAGE}.ErrorAnswer`);
 
-export function encodeQueryRequest({ grid, lookbackMs, timeLeftMs, fragments }: FragmentQuery): Uint8Array {
+export function encodeQueryRequest({ lookbackMs, timeLeftMs, fragments }: FragmentQuery): Uint8Array {
   return queryRequest.encode({
     version: FEDERATION_VERSION,
-    grid,
     lookbackMs,
     timeLeftMs: Math.ceil(timeLeftMs),
-    fragments: fragments.map(({ answer, expr }) => ({ partial: answer === 'partial', expr: encodeExpr(expr) })),
+    fragments: fragments.map(({ answer, expr, grid }) => ({
+      partial: answer === 'partial',
+      expr: encodeExpr(expr),
+      grid,
+    })),
   });
 }
 
@@ -107,15 +109,13 @@ export function decodeQueryRequest(bytes: Uint8Array): FragmentQuery {
   assertBounds(bytes, { fields: LIMITS.fragmentsPerQuery + REQUEST_FIELDS });
   const message = queryRequest.decode(bytes);
   assertVersion(message);
-  const { grid, lookbackMs, timeLeftMs, fragments } = message;
-  if (grid === null || grid.steps < 1 || grid.steps > LIMITS.stepsPerQuery || grid.stepMs < 1 || lookbackMs < 1) {
-    throw new ComityError('bad_data', 'malformed QueryRequest: grid or lookback');
-  }
+  const { lookbackMs, timeLeftMs, fragments } = message;
+  if (lookbackMs < 1) throw new ComityError('bad_data', 'malformed QueryRequest: lookback');
   if (fragments.length > LIMITS.fragmentsPerQuery) throw new ComityError('limit', 'too many fragments');
   const decoded = fragments.map(decodeFragment);
   const meter = startRegexMeter();
   for (const { expr } of decoded) meterSelectors(expr, meter);
-  return { grid, lookbackMs, timeLeftMs, fragments: decoded };
+  return { lookbackMs, timeLeftMs, fragments: decoded };
 }
 
 export function encodeQueryAnswer({ status, fragments }: QueryAnswer, asked: readonly Fragment[]): Uint8Array {
@@ -131,7 +131,7 @@ export function encodeQueryAnswer({ status, fragments }: QueryAnswer, asked: rea
 }
 
 /** Reads a domain's answer to `asked`, and refuses one that does not fit what was asked. */
-export function decodeQueryAnswer(bytes: Uint8Array, { grid, fragments }: FragmentQuery): QueryAnswer {
+export function decodeQueryAnswer(bytes: Uint8Array, { fragments }: Pick<FragmentQuery, 'fragments'>): QueryAnswer {
   assertBounds(bytes, answerBounds(fragments.length));
   const message = queryAnswer.decode(bytes);
   assertVersion(message);
@@ -144,7 +144,8 @@ export function decodeQueryAnswer(bytes: Uint8Array, { grid, fragments }: Fragme
     fragments: message.fragments.map(({ columns, refusal }, index) => {
       if (refusal !== undefined) return { refusal: readRefusal(refusal) };
       if (columns === undefined) throw new ComityError('bad_data', 'malformed QueryAnswer: an empty fragment');
-      return { rows: decodeColumns(columns, grid.steps, fieldCount(fragments[index]!), budget) };
+      const fragment = fragments[index]!;
+      return { rows: decodeColumns(columns, fragment.grid.steps, fieldCount(fragment), budget) };
     }),
   };
 }
@@ -227,10 +228,15 @@ interface Versioned {
 }
 
 interface QueryRequestMessage extends Versioned {
-  grid: StepGrid | null;
   lookbackMs: number;
   timeLeftMs: number;
-  fragments: { partial: boolean; expr: ExprMessage | null }[];
+  fragments: FragmentMessage[];
+}
+
+interface FragmentMessage {
+  partial: boolean;
+  expr: ExprMessage | null;
+  grid: StepGrid | null;
 }
 
 interface QueryAnswerMessage extends Versioned {
@@ -258,12 +264,15 @@ function meterSelectors(expr: Expr, meter: RegexMeter): void {
   for (const child of children(expr)) meterSelectors(child, meter);
 }
 
-function decodeFragment({ partial, expr: message }: { partial: boolean; expr: ExprMessage | null }): Fragment {
+function decodeFragment({ partial, expr: message, grid }: FragmentMessage): Fragment {
   if (message === null) throw new ComityError('bad_data', 'malformed QueryRequest: a fragment without an expression');
+  if (grid === null || grid.steps < 1 || grid.steps > LIMITS.stepsPerFragment || grid.stepMs < 1) {
+    throw new ComityError('bad_data', "malformed QueryRequest: a fragment's grid");
+  }
   const expr = decodeExpr(message);
-  if (!partial) return { answer: 'vector', expr };
+  if (!partial) return { answer: 'vector', expr, grid };
   if (expr.kind !== 'aggregate') throw new ComityError('bad_data', 'only an aggregation has a partial');
-  return { answer: 'partial', expr };
+  return { answer: 'partial', expr, grid };
 }
 
 /** A vector's rows have their values as the only field; a partial's have what its operator keeps. */

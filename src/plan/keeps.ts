@@ -1,8 +1,7 @@
-import { VALUE_FUNCTIONS } from '../engine/functions.ts';
-import { ROLLUPS } from '../engine/rollup-kernels.ts';
-import { isScalar } from '../engine/scalar.ts';
+import { readsSeries } from '../engine/scalar.ts';
 import { isPartialOp } from '../partial/algebra.ts';
-import type { Aggregate, Expr, VectorMatching } from '../promql/ast.ts';
+import type { Aggregate, Call, Expr, VectorMatching } from '../promql/ast.ts';
+import { typeOf } from '../promql/check.ts';
 
 /**
  * What it takes for an expression to keep the place of its series, be that a domain or a shard. Selectors and functions of
@@ -13,8 +12,15 @@ export interface PlaceRule {
   matching(matching: VectorMatching): boolean;
   /** Whether the groups of a vector that keeps the place do. */
   grouping(node: Pick<Aggregate, 'without' | 'grouping'>): boolean;
-  /** Whether each place may pick its own first before `topk` and `bottomk` pick among all. */
-  readonly picksFirst?: true;
+  /** Whether series that keep the place still do when this label is written anew. */
+  relabelling(target: string): boolean;
+  /**
+   * Whether single series may be told apart in the answers of a place: then it may pick its own first before `topk` and its
+   * like pick among all, and work out aggregations that say more of its series than a partial does.
+   */
+  readonly isOpen?: true;
+  /** Whether there is one place only, which keeps every vector. */
+  readonly isWhole?: true;
 }
 
 /**
@@ -22,18 +28,21 @@ export interface PlaceRule {
  * only need to stand side by side.
  */
 export function keepsPlace(expr: Expr, rule: PlaceRule): boolean {
+  if (rule.isWhole === true) return true;
   switch (expr.kind) {
     case 'vector':
     case 'matrix':
       return true;
     case 'paren':
     case 'unary':
+    case 'once':
+    case 'subquery':
       return keepsPlace(expr.expr, rule);
     case 'call':
-      return isPerSeries(expr.func) && expr.args.every((arg) => isScalar(arg) || keepsPlace(arg, rule));
+      return callKeepsPlace(expr, rule);
     case 'binary':
-      if (isScalar(expr.left)) return keepsPlace(expr.right, rule);
-      if (isScalar(expr.right)) return keepsPlace(expr.left, rule);
+      if (isNumber(expr.left)) return keepsPlace(expr.right, rule);
+      if (isNumber(expr.right)) return keepsPlace(expr.left, rule);
       return (
         expr.matching !== undefined &&
         rule.matching(expr.matching) &&
@@ -41,16 +50,55 @@ export function keepsPlace(expr: Expr, rule: PlaceRule): boolean {
         keepsPlace(expr.right, rule)
       );
     case 'aggregate':
-      return isPartialOp(expr.op) && rule.grouping(expr) && keepsPlace(expr.expr, rule);
+      return aggregateKeepsPlace(expr, rule);
     case 'number':
     case 'string':
-    case 'subquery':
     case 'merged':
       return false;
   }
 }
 
-/** Functions that treat each series on its own, or the buckets of one classic histogram, which are in one place. */
-function isPerSeries(func: string): boolean {
-  return ROLLUPS.has(func) || VALUE_FUNCTIONS.has(func) || func === 'histogram_quantile';
+/** A number that is the same in every place: one that is worked out from series is known to the asker only. */
+function isNumber(expr: Expr): boolean {
+  return typeOf(expr) === 'scalar' && !readsSeries(expr);
+}
+
+function aggregateKeepsPlace(node: Aggregate, rule: PlaceRule): boolean {
+  const { op, expr, param } = node;
+  if ((param !== undefined && readsSeries(param)) || !keepsPlace(expr, rule)) return false;
+  if (isPartialOp(op)) return rule.grouping(node);
+  if (rule.isOpen !== true) return false;
+  switch (op) {
+    case 'limit_ratio':
+      return true;
+    case 'quantile':
+      return rule.grouping(node);
+    case 'count_values':
+      return rule.grouping(node) && param?.kind === 'string' && rule.relabelling(param.value);
+    default:
+      return false;
+  }
+}
+
+/** Functions whose answer depends on all series there are, or whose order only the asker can give. */
+const OF_ALL_SERIES: ReadonlySet<string> = new Set([
+  'absent',
+  'absent_over_time',
+  'info',
+  'scalar',
+  'vector',
+  'sort',
+  'sort_desc',
+  'sort_by_label',
+  'sort_by_label_desc',
+]);
+
+/** All other functions treat each series on its own, or the buckets of one classic histogram, which are in one place. */
+function callKeepsPlace({ func, args }: Call, rule: PlaceRule): boolean {
+  if (OF_ALL_SERIES.has(func)) return false;
+  if (func === 'label_replace' || func === 'label_join') {
+    const target = args[1];
+    if (target?.kind !== 'string' || !rule.relabelling(target.value)) return false;
+  }
+  return args.some(readsSeries) && args.every((arg) => !readsSeries(arg) || keepsPlace(arg, rule));
 }

@@ -2,7 +2,7 @@ import { labelNames, labelValue, METRIC_NAME, type Labels } from '../model/label
 import { literalAlternatives, literalPrefix, type Matcher } from '../model/matcher.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { Refusal } from '../plan/frames.ts';
-import { children, type Aggregate, type Binary, type Expr, type VectorSelector } from '../promql/ast.ts';
+import { children, type Aggregate, type Binary, type Call, type Expr, type VectorSelector } from '../promql/ast.ts';
 import type { EgressClass, Policy } from './document.ts';
 
 /** The label sets of the series that a selector picks: what a check cannot know from the tree alone. */
@@ -45,8 +45,18 @@ function checkNode(expr: Expr, place: Place, policy: Policy, seriesOf: SeriesOf)
   if (expr.kind === 'aggregate' && (place !== 'root' || !expr.without)) {
     return notPermitted(groupedLabels(expr, seriesOf), policy);
   }
+  // It copies labels from series that no selector of the tree names.
+  if (expr.kind === 'call' && expr.func === 'info') return { code: 'unsupported', name: '' };
+  if (expr.kind === 'call') return notPermitted(rewrittenLabels(expr), policy);
   if (expr.kind === 'binary' && expr.matching !== undefined) return notPermitted(matchedLabels(expr, seriesOf), policy);
   return undefined;
+}
+
+/** Labels that a function reads or writes by name: under another name a value could leave that may not. */
+function rewrittenLabels({ func, args }: Call): readonly string[] {
+  const texts = args.map((arg) => (arg.kind === 'string' ? arg.value : ''));
+  if (func === 'label_replace') return [texts[1]!, texts[3]!];
+  return func === 'label_join' ? [texts[1]!, ...texts.slice(3)] : [];
 }
 
 /** Labels that a match compares or copies. Without `on` those are all that the series carry but the ignored ones. */
@@ -66,7 +76,8 @@ function carriedLabels(expr: Expr, seriesOf: SeriesOf): Set<string> {
     return names;
   }
   if (expr.kind === 'aggregate') return groupedLabels(expr, seriesOf);
-  return new Set(children(expr).flatMap((child) => [...carriedLabels(child, seriesOf)]));
+  const written = expr.kind === 'call' ? rewrittenLabels(expr) : [];
+  return new Set(written.concat(children(expr).flatMap((child) => [...carriedLabels(child, seriesOf)])));
 }
 
 function groupedLabels({ without, grouping, expr }: Aggregate, seriesOf: SeriesOf): Set<string> {

@@ -15,6 +15,7 @@ export type Expr =
   | Binary
   | Aggregate
   | Paren
+  | Once
   | Merged;
 
 export type ValueType = 'scalar' | 'string' | 'vector' | 'matrix';
@@ -42,12 +43,36 @@ export interface StringLiteral {
 /** The `@` modifier: a fixed time in ms, or a bound of the query that the planner resolves to one. */
 export type AtModifier = { readonly kind: 'time'; readonly ms: number } | { readonly kind: 'start' | 'end' };
 
-/** `matchers` includes the metric name as a matcher on `__name__`. */
+/**
+ * A duration that is computed: `5m * 2`, `step()`, `max_of(range(), 1h)`. Seconds. What depends on the query's steps is
+ * resolved by `resolveDurations`; until then the milliseconds beside it mean nothing.
+ */
+export type DurationExpr =
+  | { readonly kind: 'seconds'; readonly value: number; readonly isDuration: boolean; readonly span: Span }
+  | { readonly kind: 'step' | 'range'; readonly span: Span }
+  | { readonly kind: 'negative' | 'positive' | 'paren'; readonly expr: DurationExpr; readonly span: Span }
+  | {
+      readonly kind: 'operation';
+      readonly op: '+' | '-' | '*' | '/' | '%' | '^' | 'min_of' | 'max_of';
+      readonly left: DurationExpr;
+      readonly right: DurationExpr;
+      readonly span: Span;
+    };
+
+/**
+ * `matchers` includes the metric name as a matcher on `__name__`. `extended` is the modifier that looks beyond the range:
+ * `anchored` takes the last sample before it too, `smoothed` interpolates at both ends.
+ */
 export interface VectorSelector {
   readonly kind: 'vector';
   readonly matchers: readonly Matcher[];
   readonly offsetMs: number;
+  /** Where the offset is computed, what it is computed from; resolved trees have none. */
+  readonly offsetExpr?: DurationExpr;
   readonly at?: AtModifier;
+  readonly extended?: 'anchored' | 'smoothed';
+  /** Made by the planner: of native histograms only count and sum are looked at, so that their buckets need not be read. */
+  readonly statsOnly?: true;
   readonly span: Span;
 }
 
@@ -55,6 +80,7 @@ export interface MatrixSelector {
   readonly kind: 'matrix';
   readonly selector: VectorSelector;
   readonly rangeMs: number;
+  readonly rangeExpr?: DurationExpr;
   readonly span: Span;
 }
 
@@ -62,9 +88,12 @@ export interface Subquery {
   readonly kind: 'subquery';
   readonly expr: Expr;
   readonly rangeMs: number;
-  /** Undefined asks for the server's default resolution. */
+  readonly rangeExpr?: DurationExpr;
+  /** Undefined asks for the server's default resolution, unless there is a `stepExpr`. */
   readonly stepMs?: number;
+  readonly stepExpr?: DurationExpr;
   readonly offsetMs: number;
+  readonly offsetExpr?: DurationExpr;
   readonly at?: AtModifier;
   readonly span: Span;
 }
@@ -87,7 +116,9 @@ export interface Unary {
 export type ArithmeticOp = '+' | '-' | '*' | '/' | '%' | '^' | 'atan2';
 export type ComparisonOp = '==' | '!=' | '>' | '<' | '>=' | '<=';
 export type SetOp = 'and' | 'or' | 'unless';
-export type BinaryOp = ArithmeticOp | ComparisonOp | SetOp;
+/** `</` keeps what a native histogram has below a bound, `>/` what it has above. */
+export type TrimOp = '</' | '>/';
+export type BinaryOp = ArithmeticOp | ComparisonOp | SetOp | TrimOp;
 
 /** How vectors on the two sides pair up. Present exactly when both sides are vectors. */
 export interface VectorMatching {
@@ -97,6 +128,8 @@ export interface VectorMatching {
   readonly labels: readonly string[];
   /** Labels that `group_left`/`group_right` copies from the "one" side. */
   readonly include: readonly string[];
+  /** `fill`, `fill_left`, `fill_right`: the value of a side that has no series to match. */
+  readonly fill?: { readonly left?: number; readonly right?: number };
 }
 
 export interface Binary {
@@ -145,6 +178,16 @@ export interface Paren {
 }
 
 /**
+ * What only the planner makes: an expression that says the same at every step, so that it is evaluated at the first one
+ * alone and stands for all.
+ */
+export interface Once {
+  readonly kind: 'once';
+  readonly expr: Expr;
+  readonly span: Span;
+}
+
+/**
  * A leaf that only the planner makes: the vector that the domains' answers to fragment `index` merged into. `of` is
  * what it stands for, for printing.
  */
@@ -156,6 +199,7 @@ export interface Merged {
 }
 
 export const COMPARISON_OPS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['==', '!=', '>', '<', '>=', '<=']);
+export const TRIM_OPS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['</', '>/']);
 export const SET_OPS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['and', 'or', 'unless']);
 
 /** The direct sub-expressions, in the order of the text. */
@@ -171,6 +215,7 @@ export function children(expr: Expr): readonly Expr[] {
     case 'subquery':
     case 'unary':
     case 'paren':
+    case 'once':
       return [expr.expr];
     case 'call':
       return expr.args;

@@ -23,11 +23,12 @@ export function checkExpr(expr: Expr, query = ''): ValueType {
       checkExpr(expr.selector, query);
       break;
     case 'paren':
+    case 'once':
       return checkExpr(expr.expr, query);
     case 'subquery': {
       const type = checkExpr(expr.expr, query);
       if (type !== 'vector') {
-        fail(query, expr.span, `subquery is only allowed on instant vector, got ${TYPE_NAMES[type]} instead`);
+        fail(query, expr.span, `subquery is only allowed on instant vector, got ${type} instead`);
       }
       break;
     }
@@ -68,6 +69,7 @@ export function typeOf(expr: Expr): ValueType {
       return 'matrix';
     case 'paren':
     case 'unary':
+    case 'once':
       return typeOf(expr.expr);
     case 'call':
       return FUNCTIONS.get(expr.func)?.returns ?? 'vector';
@@ -122,7 +124,20 @@ function checkCall(call: Call, query: string): void {
   const context = `call to function ${JSON.stringify(call.func)}`;
   for (const [index, arg] of call.args.entries()) {
     const wanted = args[Math.min(index, args.length - 1)];
-    if (wanted !== undefined) expectType(arg, wanted, context, query);
+    if (call.func === 'info' && index === 1) checkInfoSelector(arg, query);
+    else if (wanted !== undefined) expectType(arg, wanted, context, query);
+  }
+}
+
+/**
+ * The second argument of `info` says which labels to add: a selector in braces alone, which may be empty too. The tree
+ * does not say whether a name stood before the braces, the text does.
+ */
+function checkInfoSelector(arg: Expr, query: string): void {
+  const inner = arg.kind === 'once' ? arg.expr : arg;
+  if (inner.kind !== 'vector') fail(query, arg.span, 'expected label selectors only');
+  if (query !== '' && query[arg.span.start] !== '{') {
+    fail(query, arg.span, 'expected label selectors only, got vector selector instead');
   }
 }
 
@@ -160,11 +175,16 @@ function checkBinary(expr: Binary, query: string): void {
     }
   }
   if (leftType === 'scalar' || rightType === 'scalar') {
-    if (matching !== undefined) fail(query, span, 'vector matching only allowed between instant vectors');
-    if (SET_OPS.has(op))
+    if (matching !== undefined && (matching.labels.length > 0 || matching.fill === undefined)) {
+      fail(query, span, 'vector matching only allowed between instant vectors');
+    }
+    if (matching !== undefined) fail(query, span, 'filling in missing series only allowed between instant vectors');
+    if (SET_OPS.has(op)) {
       fail(query, span, `set operator ${JSON.stringify(op)} not allowed in binary scalar expression`);
-  } else if (SET_OPS.has(op) && matching !== undefined && matching.card !== 'many-to-many') {
-    fail(query, span, `no grouping allowed for ${JSON.stringify(op)} operation`);
+    }
+  } else if (SET_OPS.has(op) && matching !== undefined) {
+    if (matching.card !== 'many-to-many') fail(query, span, `no grouping allowed for ${JSON.stringify(op)} operation`);
+    if (matching.fill !== undefined) fail(query, span, 'filling in missing series not allowed for set operators');
   }
 }
 

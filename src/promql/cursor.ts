@@ -1,6 +1,7 @@
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { children, type Expr, type Span } from './ast.ts';
+import { children, type DurationExpr, type Expr, type Span } from './ast.ts';
+import type { PromqlFeatures } from './features.ts';
 import { lex, type Token, type TokenType } from './lex.ts';
 import { stringValue } from './literal.ts';
 import { PromqlError } from './parse-error.ts';
@@ -8,25 +9,37 @@ import { PromqlError } from './parse-error.ts';
 /** Where a parse stands: the tokens, the next one, and how deep the trees made so far are. */
 export interface Cursor {
   readonly query: string;
+  readonly features: PromqlFeatures;
   readonly tokens: readonly Token[];
   next: number;
   /** How many calls deep the descent is. */
   nesting: number;
   /** Height of each tree made. A chain `a + a + …` grows without nesting, and its tree would be walked recursively. */
-  readonly heights: WeakMap<Expr, number>;
+  readonly heights: WeakMap<Expr | DurationExpr, number>;
+  /** Selectors and subqueries with an offset, be it below a millisecond: none may have a second one. */
+  readonly withOffset: WeakSet<Expr>;
   /** What is left of `LIMITS.regexCost`. */
   regexBudget: number;
 }
 
 /** Throws `limit` for a text that is too long. */
-export function openCursor(query: string): Cursor {
+export function openCursor(query: string, features: PromqlFeatures): Cursor {
   if (query.length > LIMITS.expressionChars) {
     throw new ComityError(
       'limit',
       `the expression has ${query.length} characters, more than the ${LIMITS.expressionChars} allowed (expressionChars)`,
     );
   }
-  return { query, tokens: lex(query), next: 0, nesting: 0, heights: new WeakMap(), regexBudget: LIMITS.regexCost };
+  return {
+    query,
+    features,
+    tokens: lex(query),
+    next: 0,
+    nesting: 0,
+    heights: new WeakMap(),
+    withOffset: new WeakSet(),
+    regexBudget: LIMITS.regexCost,
+  };
 }
 
 export function peek(cursor: Cursor, ahead = 0): Token {
@@ -87,7 +100,21 @@ export function stringAt(cursor: Cursor, token: Token): string {
 
 /** Hands a new node on, unless its tree is too high. */
 export function built<Node extends Expr>(cursor: Cursor, node: Node): Node {
-  const height = children(node).reduce((most, child) => Math.max(most, 1 + (cursor.heights.get(child) ?? 1)), 1);
+  return builtOver(cursor, node, children(node));
+}
+
+/** As \`built\`, for a duration that is computed. */
+export function builtDuration(cursor: Cursor, node: DurationExpr): DurationExpr {
+  if (node.kind === 'operation') return builtOver(cursor, node, [node.left, node.right]);
+  return builtOver(cursor, node, 'expr' in node ? [node.expr] : []);
+}
+
+function builtOver<Node extends Expr | DurationExpr>(
+  cursor: Cursor,
+  node: Node,
+  below: readonly (Expr | DurationExpr)[],
+): Node {
+  const height = below.reduce((most, child) => Math.max(most, 1 + (cursor.heights.get(child) ?? 1)), 1);
   if (height > LIMITS.expressionDepth) tooDeep(cursor, node.span);
   cursor.heights.set(node, height);
   return node;

@@ -47,6 +47,24 @@ export function durationSeconds(ms: number): number {
 }
 
 /**
+ * Whole milliseconds of a duration written as a number of seconds: rounded to nanoseconds, as Prometheus keeps durations,
+ * and what is below a millisecond left out. Takes finite numbers.
+ */
+export function durationMs(seconds: number): number {
+  const ms = Number(nanoseconds(seconds) / 1_000_000n);
+  return seconds < 0 && ms !== 0 ? -ms : ms;
+}
+
+/** Whether a duration written as a number of seconds is none. */
+export function isNoDuration(seconds: number): boolean {
+  return nanoseconds(seconds) === 0n;
+}
+
+function nanoseconds(seconds: number): bigint {
+  return BigInt(Math.round(Math.abs(seconds) * 1e9));
+}
+
+/**
  * The duration as Prometheus writes it: `90m` becomes `1h30m`, `1d12h` stays. Years and weeks appear only when nothing
  * remains below them, because 90d reads better than 12w6d. Takes whole milliseconds; a negative one gets a leading `-`.
  */

@@ -1,4 +1,6 @@
 import type { AggregateOp, ValueType } from './ast.ts';
+import type { PromqlFeatures } from './features.ts';
+import { nearestName } from './nearest-name.ts';
 
 /** The signature of a PromQL function. */
 export interface FunctionSignature {
@@ -9,7 +11,7 @@ export interface FunctionSignature {
    */
   readonly variadic: number;
   readonly returns: ValueType;
-  /** Prometheus offers it only behind a feature flag; the parser refuses it by name. */
+  /** Offered only with the feature promql-experimental-functions. */
   readonly experimental: boolean;
 }
 
@@ -81,46 +83,9 @@ export const AGGREGATES: ReadonlyMap<string, { op: AggregateOp; param?: ValueTyp
 ]);
 
 /** The enabled function or aggregation whose name is nearest to a misspelt one, or undefined when none is near. */
-export function nearestFunction(name: string): string | undefined {
-  const wanted = name.toLowerCase();
-  // One edit in three characters still reads as the same word; more is guessing.
-  const most = Math.min(3, Math.ceil(wanted.length / 3));
-  let nearest: { name: string; distance: number; prefix: number } | undefined;
-  for (const [candidate, { experimental }] of [...FUNCTIONS, ...AGGREGATES]) {
-    if (experimental || Math.abs(candidate.length - wanted.length) > most) continue;
-    const distance = editDistance(wanted, candidate);
-    const prefix = commonPrefix(wanted, candidate);
-    // Of equally near names the one that begins alike is meant: `rat` is rate rather than rad.
-    const isNearer =
-      nearest === undefined ||
-      distance < nearest.distance ||
-      (distance === nearest.distance && prefix > nearest.prefix);
-    if (distance <= most && isNearer) nearest = { name: candidate, distance, prefix };
-  }
-  return nearest?.name;
-}
-
-function commonPrefix(left: string, right: string): number {
-  let length = 0;
-  while (length < left.length && left[length] === right[length]) length++;
-  return length;
-}
-
-/** Levenshtein's distance, where exchanging two neighbours counts as one edit (optimal string alignment). */
-function editDistance(left: string, right: string): number {
-  let beforePrevious: number[] = [];
-  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= right.length; j++) {
-      const same = left[i - 1] === right[j - 1];
-      let cost = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (same ? 0 : 1));
-      if (i > 1 && j > 1 && left[i - 1] === right[j - 2] && left[i - 2] === right[j - 1]) {
-        cost = Math.min(cost, beforePrevious[j - 2]! + 1);
-      }
-      row.push(cost);
-    }
-    [beforePrevious, previous] = [previous, row];
-  }
-  return previous[right.length]!;
+export function nearestFunction(name: string, features: PromqlFeatures): string | undefined {
+  const enabled = [...FUNCTIONS, ...AGGREGATES].flatMap(([candidate, { experimental }]) =>
+    experimental && !features.experimentalFunctions ? [] : [candidate],
+  );
+  return nearestName(name, enabled);
 }

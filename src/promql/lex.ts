@@ -1,4 +1,6 @@
 import type { Span } from './ast.ts';
+import { shorten } from './literal.ts';
+import { scanNumeric } from './scan-numeric.ts';
 
 export type TokenType =
   | 'end'
@@ -46,13 +48,7 @@ const SPACES = /[ \t\r\n]+/y;
 const COMMENT = /#[^\r\n]*/y;
 const WORD = /[A-Za-z_]\w*/y;
 const WORD_WITH_COLONS = /[A-Za-z_:][\w:]*/y;
-/** Everything that hangs together with a leading digit; what it is, its form decides. */
-const NUMERIC = /0[xX][\w.]*|[\d._]+[eE][+-][\w.]*|[\w.]+/y;
 const NUMBER_START = /\d|\.\d/y;
-/** Each alternative reads every digit once, so that a long run of digits takes linear time. */
-const NUMBER_FORM =
-  /^(?:0[xX]_?[\da-fA-F]+(?:_[\da-fA-F]+)*|(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+(?:_\d+)*)?)$/;
-const DURATION_FORM = /^\d+(?:ms|[smhdwy])(?:\d+(?:ms|[smhdw]))*$/;
 const OPENING_PAREN = /[ \t\r\n]*\(/y;
 
 interface Lexer {
@@ -63,6 +59,12 @@ interface Lexer {
   inBraces: boolean;
   /** Inside `[ ]` a colon separates range from resolution and names do not occur. */
   inBrackets: boolean;
+  /** Inside `[ ]` before the first number: Prometheus takes no comment there. */
+  beforeNumber: boolean;
+  /** A colon inside these brackets was read. */
+  afterColon: boolean;
+  /** A number inside any brackets was read: Prometheus lets a colon stand only after one, even one of other brackets. */
+  hasRange: boolean;
 }
 
 /**
@@ -70,7 +72,17 @@ interface Lexer {
  * error of the grammar further left is reported first. The last token is of type `end` or `error`.
  */
 export function lex(text: string): readonly Token[] {
-  const lexer: Lexer = { text, tokens: [], offset: 0, parens: 0, inBraces: false, inBrackets: false };
+  const lexer: Lexer = {
+    text,
+    tokens: [],
+    offset: 0,
+    parens: 0,
+    inBraces: false,
+    inBrackets: false,
+    beforeNumber: false,
+    afterColon: false,
+    hasRange: false,
+  };
   for (;;) {
     const token = nextToken(lexer);
     if (token === undefined) continue;
@@ -89,7 +101,8 @@ function matchLength(pattern: RegExp, text: string, offset: number): number {
 /** The next token, or undefined when something that is no token was passed over. */
 function nextToken(lexer: Lexer): Token | undefined {
   const { text, offset } = lexer;
-  const skipped = matchLength(SPACES, text, offset) || matchLength(COMMENT, text, offset);
+  const comments = lexer.inBrackets && lexer.beforeNumber ? 0 : matchLength(COMMENT, text, offset);
+  const skipped = matchLength(SPACES, text, offset) || comments;
   if (skipped > 0) {
     lexer.offset += skipped;
     return undefined;
@@ -141,11 +154,16 @@ function wordToken(lexer: Lexer, length: number): Token {
 }
 
 function numericToken(lexer: Lexer): Token {
-  const length = matchLength(NUMERIC, lexer.text, lexer.offset);
-  const text = lexer.text.slice(lexer.offset, lexer.offset + length);
-  if (NUMBER_FORM.test(text)) return make(lexer, 'number', length);
-  if (DURATION_FORM.test(text)) return make(lexer, 'duration', length);
-  return failure(lexer, `bad number or duration syntax: ${JSON.stringify(shorten(text))}`, length);
+  const { type, length } = scanNumeric(lexer.text, lexer.offset);
+  if (type === undefined) {
+    const text = lexer.text.slice(lexer.offset, lexer.offset + length);
+    return failure(lexer, `bad number or duration syntax: ${JSON.stringify(shorten(text))}`, length);
+  }
+  if (lexer.inBrackets) {
+    lexer.beforeNumber = false;
+    lexer.hasRange = true;
+  }
+  return make(lexer, type, length);
 }
 
 /** The token keeps its quotes and escapes; they are checked where its value is taken. */
@@ -188,10 +206,12 @@ function nestingProblem(lexer: Lexer, found: Punctuation): string | undefined {
     const opens = found === '[';
     if (lexer.inBrackets === opens) return `unexpected ${opens ? 'left' : 'right'} bracket "${found}"`;
     lexer.inBrackets = opens;
+    lexer.beforeNumber = opens;
+    lexer.afterColon = false;
+  } else if (found === ':' && lexer.inBrackets) {
+    if (!lexer.hasRange) return 'unexpected colon before duration in duration expression';
+    if (lexer.afterColon) return 'unexpected repeated colon in duration expression';
+    lexer.afterColon = true;
   }
   return undefined;
-}
-
-function shorten(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }

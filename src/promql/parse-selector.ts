@@ -1,9 +1,10 @@
 import { METRIC_NAME } from '../model/labels.ts';
+import { regexCost } from '../model/regex-cost.ts';
 import { matcherTest, type Matcher, type MatchOp } from '../model/matcher.ts';
 import type { Span, VectorSelector } from './ast.ts';
 import { accept, at, built, expect, fail, located, peek, stringAt, take, unexpected, type Cursor } from './cursor.ts';
 import type { Token } from './lex.ts';
-import { regexCost } from '../model/regex-cost.ts';
+import { quoteString } from './literal.ts';
 
 /** Keywords that Prometheus does not take as a metric name outside quotes. */
 export const NOT_METRIC_NAMES: ReadonlySet<string> = new Set([
@@ -14,6 +15,9 @@ export const NOT_METRIC_NAMES: ReadonlySet<string> = new Set([
   'ignoring',
   'on',
 ]);
+
+/** The one keyword that is no label in a list of labels outside quotes. */
+export const NOT_LABEL_NAME = 'without';
 
 export function startsSelector({ type, word }: Token): boolean {
   if (type === 'keyword') return !NOT_METRIC_NAMES.has(word);
@@ -54,10 +58,13 @@ export function parseLabelNames(cursor: Cursor): string[] {
 
 function parseLabelName(cursor: Cursor): string {
   const token = peek(cursor);
-  if (token.type === 'identifier' || token.type === 'metric' || token.type === 'keyword') return take(cursor).text;
+  const isWord = token.type === 'identifier' || token.type === 'metric' || token.type === 'keyword';
+  if (isWord && token.word !== NOT_LABEL_NAME) return take(cursor).text;
   if (token.type !== 'string') unexpected(cursor, 'grouping opts', 'label');
   const label = stringAt(cursor, take(cursor));
-  if (label === '') fail(cursor, token.span, 'invalid label name for grouping: ""');
+  if (label === '' || !label.isWellFormed()) {
+    fail(cursor, token.span, `invalid label name for grouping: ${quoteString(label)}`);
+  }
   return label;
 }
 
@@ -95,6 +102,10 @@ function checkRegex(cursor: Cursor, matcher: Matcher, span: Span): void {
   if (cursor.regexBudget < 0) {
     const problem = 'the regular expressions of this query are too large together';
     fail(cursor, span, `${problem}; use shorter ones or smaller counts in {}`);
+  }
+  // A plain alternation is compared, not run, so it may hold bytes that are no text.
+  if (!matcher.value.isWellFormed() && /[\\.+*?()[\]{}^$]/.test(matcher.value)) {
+    fail(cursor, span, `error parsing regexp: invalid UTF-8: ${quoteString(matcher.value)}`);
   }
   located(cursor, span, () => matcherTest(matcher));
 }

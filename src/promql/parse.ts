@@ -1,36 +1,24 @@
 import type { AggregateOp, Binary, BinaryOp, Expr, NumberLiteral, Span, VectorMatching } from './ast.ts';
 import { SET_OPS } from './ast.ts';
 import { checkExpr, typeOf } from './check.ts';
-import {
-  accept,
-  at,
-  built,
-  expect,
-  fail,
-  located,
-  nested,
-  openCursor,
-  peek,
-  stringAt,
-  take,
-  unexpected,
-} from './cursor.ts';
+import { accept, at, built, expect, fail, nested, openCursor, peek, stringAt, take, unexpected } from './cursor.ts';
 import type { Cursor } from './cursor.ts';
+import { NO_FEATURES, type PromqlFeatures } from './features.ts';
 import { AGGREGATES, FUNCTIONS, nearestFunction } from './functions.ts';
 import type { Token } from './lex.ts';
-import { numberValue } from './literal.ts';
-import { durationSeconds, parseDuration } from './duration.ts';
-import { PRECEDENCE } from './precedence.ts';
-import { parseLabelNames, parseSelector, startsSelector } from './parse-selector.ts';
+import { secondsOf } from './parse-duration.ts';
+import { parseMatching, type WrittenMatching } from './parse-matching.ts';
 import { parseModifiers } from './parse-modifier.ts';
+import { parseLabelNames, parseSelector, startsSelector } from './parse-selector.ts';
+import { PRECEDENCE } from './precedence.ts';
 
 /**
- * The tree of a PromQL expression, parsed and type-checked as Prometheus 3.15 does without feature flags
+ * The tree of a PromQL expression, parsed and type-checked as Prometheus 3.15 does with the feature flags given
  * (https://prometheus.io/docs/prometheus/latest/querying/basics/). Throws `PromqlError` with the position for a text
  * that is not valid PromQL, and `limit` for one that is too long or too deep. Takes time linear in the text.
  */
-export function parseExpr(text: string): Expr {
-  const cursor = openCursor(text);
+export function parseExpr(text: string, features: PromqlFeatures = NO_FEATURES): Expr {
+  const cursor = openCursor(text, features);
   if (at(cursor, 'end')) fail(cursor, peek(cursor).span, 'no expression found in input');
   const expr = parseBinary(cursor, 0);
   if (!at(cursor, 'end')) unexpected(cursor, '', 'an operator or the end of the expression');
@@ -45,8 +33,8 @@ function parseBinary(cursor: Cursor, tightness: number): Expr {
     for (;;) {
       const op = operatorAt(cursor);
       if (op === undefined || PRECEDENCE[op] < tightness) return left;
-      const token = take(cursor);
-      const modifiers = parseMatching(cursor, token);
+      take(cursor);
+      const modifiers = parseMatching(cursor);
       const right = parseBinary(cursor, op === '^' ? PRECEDENCE[op] : PRECEDENCE[op] + 1);
       left = built(cursor, makeBinary(op, left, right, modifiers));
     }
@@ -55,56 +43,25 @@ function parseBinary(cursor: Cursor, tightness: number): Expr {
 
 function operatorAt(cursor: Cursor): BinaryOp | undefined {
   const token = peek(cursor);
-  if (token.type === '</' || token.type === '>/') {
-    fail(cursor, token.span, `operator ${token.text} (trimming of histograms) is not supported`);
-  }
   return Object.hasOwn(PRECEDENCE, token.word) && token.type !== 'identifier' && token.type !== 'string'
     ? (token.word as BinaryOp)
     : undefined;
-}
-
-interface WrittenMatching {
-  readonly returnBool: boolean;
-  readonly group: 'group_left' | 'group_right' | undefined;
-  readonly on: boolean;
-  readonly labels: readonly string[];
-  readonly include: readonly string[];
-}
-
-/** What may stand between an operator and its right side: `bool`, `on`/`ignoring`, `group_left`/`group_right`. */
-function parseMatching(cursor: Cursor, op: Token): WrittenMatching {
-  const returnBool = accept(cursor, 'keyword', 'bool') !== undefined;
-  const none: WrittenMatching = { returnBool, group: undefined, on: false, labels: [], include: [] };
-  let written = none;
-  const side = accept(cursor, 'keyword', 'on') ?? accept(cursor, 'keyword', 'ignoring');
-  if (side !== undefined) {
-    written = { ...none, on: side.word === 'on', labels: parseLabelNames(cursor) };
-    const group = accept(cursor, 'keyword', 'group_left') ?? accept(cursor, 'keyword', 'group_right');
-    if (group !== undefined) {
-      const include = at(cursor, '(') ? parseLabelNames(cursor) : [];
-      written = { ...written, group: group.word === 'group_left' ? 'group_left' : 'group_right', include };
-    }
-  }
-  const next = peek(cursor);
-  if (next.type === 'keyword' && next.word.startsWith('fill')) {
-    fail(cursor, next.span, `modifier ${next.word} of operator ${op.text} is experimental and not supported`);
-  }
-  return written;
 }
 
 function makeBinary(op: BinaryOp, left: Expr, right: Expr, written: WrittenMatching): Binary {
   const span = { start: left.span.start, end: right.span.end };
   const binary = { kind: 'binary', op, left, right, returnBool: written.returnBool, span } as const;
   const betweenVectors = typeOf(left) === 'vector' && typeOf(right) === 'vector';
-  // Labels to match a scalar by stay in the tree for the checker to refuse; an empty list of them means nothing.
-  if (!betweenVectors && written.labels.length === 0) return binary;
+  // Labels to match a scalar by, and what to fill one in with, stay in the tree for the checker to refuse; an empty list of
+  // labels means nothing.
+  if (!betweenVectors && written.labels.length === 0 && written.fill === undefined) return binary;
   return { ...binary, matching: makeMatching(op, written) };
 }
 
-function makeMatching(op: BinaryOp, { group, on, labels, include }: WrittenMatching): VectorMatching {
-  if (group === 'group_left') return { card: 'many-to-one', on, labels, include };
-  if (group === 'group_right') return { card: 'one-to-many', on, labels, include };
-  return { card: SET_OPS.has(op) ? 'many-to-many' : 'one-to-one', on, labels, include };
+function makeMatching(op: BinaryOp, { group, on, labels, include, fill }: WrittenMatching): VectorMatching {
+  const alone = SET_OPS.has(op) ? 'many-to-many' : 'one-to-one';
+  const card = group === 'group_left' ? 'many-to-one' : group === 'group_right' ? 'one-to-many' : alone;
+  return { card, on, labels, include, ...(fill && { fill }) };
 }
 
 /** A sign binds looser than `^` and tighter than `*`; before a plain number it becomes part of the number. */
@@ -146,21 +103,24 @@ function parseParen(cursor: Cursor): Expr {
 }
 
 function parseNumber(cursor: Cursor): NumberLiteral {
-  const { type, text, span } = take(cursor);
-  if (type === 'number') return { kind: 'number', value: located(cursor, span, () => numberValue(text)), span };
-  const ms = located(cursor, span, () => parseDuration(text));
-  return { kind: 'number', value: durationSeconds(ms), isDuration: true, span };
+  const token = take(cursor);
+  const number = { kind: 'number', value: secondsOf(cursor, token), span: token.span } as const;
+  return token.type === 'duration' ? { ...number, isDuration: true } : number;
 }
+
+const FUNCTIONS_HINT = 'the feature promql-experimental-functions enables it';
 
 function parseCall(cursor: Cursor): Expr {
   const { text: func, span } = take(cursor);
   const signature = FUNCTIONS.get(func);
   if (signature === undefined) {
-    const nearest = nearestFunction(func);
+    const nearest = nearestFunction(func, cursor.features);
     const hint = nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`;
     fail(cursor, span, `unknown function with name ${JSON.stringify(func)}${hint}`);
   }
-  if (signature.experimental) fail(cursor, span, `function ${JSON.stringify(func)} is experimental and not enabled`);
+  if (signature.experimental && !cursor.features.experimentalFunctions) {
+    fail(cursor, span, `function ${JSON.stringify(func)} is not enabled: it is experimental; ${FUNCTIONS_HINT}`);
+  }
   const { args, end } = parseArguments(cursor);
   return built(cursor, { kind: 'call', func, args, span: { start: span.start, end } });
 }
@@ -188,7 +148,9 @@ function parseAggregate(cursor: Cursor): Expr {
   const signature = AGGREGATES.get(token.word);
   if (signature === undefined) return fail(cursor, token.span, `unknown aggregation ${token.text}`);
   const { op, param, experimental } = signature;
-  if (experimental) fail(cursor, token.span, `aggregation ${op}() is experimental and not supported`);
+  if (experimental && !cursor.features.experimentalFunctions) {
+    fail(cursor, token.span, `${op}() is experimental and not enabled; ${FUNCTIONS_HINT}`);
+  }
   const before = parseGrouping(cursor);
   if (!at(cursor, '(')) unexpected(cursor, 'aggregation', before === undefined ? '"(", "by" or "without"' : '"("');
   const { args, end } = parseArguments(cursor);

@@ -14,6 +14,8 @@ export const PRECEDENCE: Readonly<Record<BinaryOp, number>> = {
   '>': 3,
   '<=': 3,
   '>=': 3,
+  '</': 3,
+  '>/': 3,
   '+': 4,
   '-': 4,
   '*': 5,

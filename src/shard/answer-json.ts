@@ -1,7 +1,8 @@
 import { successText } from '../api/envelope.ts';
 import { TRUNCATED } from '../api/query.ts';
 import { comparedWithLooks, withLooks, type Usage } from '../engine/usage.ts';
-import type { Value } from '../engine/evaluate.ts';
+import type { Value } from '../engine/evaluation.ts';
+import { noteTexts } from '../engine/notes.ts';
 import { anyPresent } from '../engine/rows.ts';
 import type { SeriesExemplars } from '../model/batch.ts';
 import { compareLabels, type Labels } from '../model/labels.ts';
@@ -16,29 +17,62 @@ import {
   vectorJson,
 } from '../wire/prometheus-json.ts';
 import type { QueryQuestion } from './questions.ts';
-import type { ShardRow } from './shard.ts';
+import type { Evaluated } from './run.ts';
+import type { Spent } from './shard.ts';
 
-/** The answer to a query, its rows in the order of their labels unless the query gives them another one. */
-export function valueAnswer(value: Value, question: QueryQuestion, usage: Usage): Uint8Array {
-  const { kind, grid, expr, limit } = question;
-  if (value.kind === 'string') return resultText(stringJson(grid.startMs, value.value));
-  if (value.kind === 'scalar') {
-    if (kind === 'instant') return resultText(scalarJson(grid.startMs, value.values[0]!));
-    const present = new Uint8Array(grid.steps).fill(1);
-    return resultText(matrixJson([{ labels: [], values: value.values, present }], grid));
-  }
-  const there = value.rows.filter(({ present }) => anyPresent(present));
-  const keepsOrder = kind === 'instant' && ordersItself(expr);
-  const { first, isCut } = cut(keepsOrder ? there : byLabels(there, usage), limit);
-  const rows = withLooks(first, ({ present }) => present.length, usage);
-  return resultText(kind === 'instant' ? vectorJson(rows, grid.startMs) : matrixJson(rows, grid), isCut);
+/**
+ * The answer to a query, its rows in the order of their labels unless the query gives them another one. `seconds`: what it
+ * took to evaluate.
+ */
+export function valueAnswer(
+  { value, notes, spent }: Evaluated,
+  question: QueryQuestion,
+  seconds: number,
+  usage: Usage,
+): Uint8Array {
+  const { text, stats, warnings: known = [] } = question;
+  const { result, isCut } = resultJson(value, question, usage);
+  const { warnings, infos } = noteTexts(notes, text);
+  const all = [...warnings, ...(isCut ? [TRUNCATED] : []), ...known];
+  const told = stats === true ? `,"stats":${statsJson(seconds, spent)}` : '';
+  return new TextEncoder().encode(successText(`{${result}${told}}`, all, infos));
 }
 
-/** The answer to a query for a range vector: the samples as they are, the series in the order of their labels. */
-export function samplesAnswer(rows: readonly ShardRow[], limit: number, usage: Usage): Uint8Array {
-  const { first, isCut } = cut(byLabels(rows, usage), limit);
-  const looked = withLooks(first, ({ columns }) => columns.present.length, usage);
-  return resultText(rangeVectorJson(seriesOf(looked)), isCut);
+/**
+ * What is known of Prometheus's statistics of a query: seconds, and stored samples that were read (Prometheus counts those
+ * that a step uses, and again at each step that does).
+ */
+function statsJson(seconds: number, { series, samples }: Spent): string {
+  const rounded = Math.round(seconds * 1e6) / 1e6;
+  const timings = { evalTotalTime: rounded, execTotalTime: rounded };
+  return JSON.stringify({ timings, samples: { samplesRead: samples, seriesRead: series } });
+}
+
+function resultJson(
+  value: Value,
+  { kind, grid, expr, limit }: QueryQuestion,
+  usage: Usage,
+): { readonly result: string; readonly isCut: boolean } {
+  switch (value.kind) {
+    case 'string':
+      return { result: stringJson(grid.startMs, value.value), isCut: false };
+    case 'scalar': {
+      if (kind === 'instant') return { result: scalarJson(grid.startMs, value.values[0]!), isCut: false };
+      const present = new Uint8Array(grid.steps).fill(1);
+      return { result: matrixJson([{ labels: [], values: value.values, present }], grid), isCut: false };
+    }
+    case 'matrix': {
+      const { first, isCut } = cut(byLabels(value.series, usage), limit);
+      return { result: rangeVectorJson(withLooks(first, ({ times }) => times.length, usage)), isCut };
+    }
+    case 'vector': {
+      const there = value.rows.filter(({ present }) => anyPresent(present));
+      const keepsOrder = kind === 'instant' && ordersItself(expr);
+      const { first, isCut } = cut(keepsOrder ? there : byLabels(there, usage), limit);
+      const rows = withLooks(first, ({ present }) => present.length, usage);
+      return { result: kind === 'instant' ? vectorJson(rows, grid.startMs) : matrixJson(rows, grid), isCut };
+    }
+  }
 }
 
 /** The answer to a question for texts: in order, at most `limit`. */
@@ -63,10 +97,6 @@ export function dataText(data: string, isCut: boolean): Uint8Array {
   return new TextEncoder().encode(successText(data, isCut ? [TRUNCATED] : []));
 }
 
-function resultText(result: string, isCut = false): Uint8Array {
-  return dataText(`{${result}}`, isCut);
-}
-
 function byLabels<R extends { readonly labels: Labels }>(rows: readonly R[], usage: Usage): readonly R[] {
   return rows.toSorted(comparedWithLooks((a, b) => compareLabels(a.labels, b.labels), usage));
 }
@@ -76,15 +106,11 @@ function cut<T>(all: readonly T[], limit: number): { readonly first: readonly T[
   return { first: isCut ? all.slice(0, limit) : all, isCut };
 }
 
-/** Whether an instant answer comes in the order of its values. */
+/** Whether an instant answer comes in an order of its own. */
 function ordersItself(expr: Expr): boolean {
   if (expr.kind === 'paren') return ordersItself(expr.expr);
+  if (expr.kind === 'call') return SORTING_CALLS.has(expr.func);
   return expr.kind === 'aggregate' && (expr.op === 'topk' || expr.op === 'bottomk');
 }
 
-function* seriesOf(rows: Iterable<ShardRow>) {
-  for (const { labels, columns, histograms } of rows) {
-    const [times, values] = columns.fields as [Float64Array, Float64Array];
-    yield { labels, times, values, histograms };
-  }
-}
+const SORTING_CALLS: ReadonlySet<string> = new Set(['sort', 'sort_desc', 'sort_by_label', 'sort_by_label_desc']);

@@ -1,5 +1,6 @@
 import type { HistogramColumns } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
+import type { PartialHistograms } from '../partial/partial-histograms.ts';
 import type { ShardRow } from './shard.ts';
 
 /**
@@ -18,6 +19,10 @@ export interface PackedRows {
   readonly fields: readonly Float64Array[];
   /** By row; empty where no row has any. */
   readonly histograms: readonly (HistogramColumns | undefined)[];
+  /** Of partials, by row; empty where no row has any. */
+  readonly partials: readonly (PartialHistograms | undefined)[];
+  /** By row, 1 for `dropsName`. */
+  readonly dropsNames: Uint8Array;
 }
 
 export function packRows(rows: readonly ShardRow[]): PackedRows {
@@ -32,18 +37,21 @@ export function packRows(rows: readonly ShardRow[]): PackedRows {
     at += columns.present.length;
   }
   const withHistograms = rows.some(({ histograms }) => histograms !== undefined);
+  const withPartials = rows.some(({ columns }) => columns.histograms !== undefined);
   return {
     ...packLabels(rows),
     cells,
     present,
     fields,
     histograms: withHistograms ? rows.map(({ histograms }) => histograms) : [],
+    partials: withPartials ? rows.map(({ columns }) => columns.histograms) : [],
+    dropsNames: Uint8Array.from(rows, ({ dropsName }) => (dropsName === true ? 1 : 0)),
   };
 }
 
 /** Rows again, as views into the buffers. */
 export function unpackRows(packed: PackedRows): ShardRow[] {
-  const { strings, parts, labels, cells, present, fields, histograms } = packed;
+  const { strings, parts, labels, cells, present, fields, histograms, partials, dropsNames } = packed;
   const rows: ShardRow[] = [];
   let label = 0;
   let at = 0;
@@ -53,8 +61,13 @@ export function unpackRows(packed: PackedRows): ShardRow[] {
     const end = at + cells[row]!;
     rows.push({
       labels: own,
-      columns: { present: present.subarray(at, end), fields: fields.map((field) => field.subarray(at, end)) },
+      columns: {
+        present: present.subarray(at, end),
+        fields: fields.map((field) => field.subarray(at, end)),
+        histograms: partials[row],
+      },
       histograms: histograms[row],
+      dropsName: dropsNames[row] === 1,
     });
     at = end;
   }
@@ -62,8 +75,16 @@ export function unpackRows(packed: PackedRows): ShardRow[] {
 }
 
 /** The buffers of packed rows, which nobody else has. Those of histogram layouts are shared, so they are copied instead. */
-export function buffersOf({ parts, labels, cells, present, fields, histograms }: PackedRows): ArrayBuffer[] {
-  const columns: ArrayBufferView[] = [parts, labels, cells, present, ...fields];
+export function buffersOf({
+  parts,
+  labels,
+  cells,
+  present,
+  fields,
+  histograms,
+  dropsNames,
+}: PackedRows): ArrayBuffer[] {
+  const columns: ArrayBufferView[] = [parts, labels, cells, present, dropsNames, ...fields];
   for (const own of histograms) if (own !== undefined) columns.push(own.layoutOf, own.hints, own.starts, own.cells);
   // Columns without a cell may share one buffer, and none may be handed over twice.
   return [...new Set(columns.map(({ buffer }) => buffer as ArrayBuffer))];

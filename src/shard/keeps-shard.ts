@@ -19,6 +19,7 @@ export function shardRule(matchOutside: boolean): PlaceRule {
   return {
     matching: ({ on, labels }) => !matchOutside && !on && tellsNothing(labels),
     grouping: ({ without, grouping }) => without && tellsNothing(grouping),
-    picksFirst: true,
+    relabelling: (target) => tellsNothing([target]),
+    isOpen: true,
   };
 }

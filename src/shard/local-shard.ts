@@ -1,19 +1,27 @@
 import { setImmediate } from 'node:timers/promises';
 import { ComityError } from '../base/errors.ts';
-import type { EvalContext } from '../engine/context.ts';
-import { spend, startUsage, type Usage } from '../engine/usage.ts';
+import { readSeries, type EvalContext } from '../engine/context.ts';
+import { startNotes } from '../engine/notes.ts';
+import { spend, startUsage, usedOf, type Usage } from '../engine/usage.ts';
 import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
 import { copyHistograms } from '../engine/histogram-rows.ts';
 import { assertCells } from '../engine/rows.ts';
-import { selectRange } from '../engine/select-range.ts';
 import type { Metadata, SeriesExemplars } from '../model/batch.ts';
+import { instantGrid } from '../model/grid.ts';
 import { labelsKey, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { Source } from '../model/source.ts';
 import { parsePolicy, type Policy } from '../policy/document.ts';
-import type { MatrixSelector } from '../promql/ast.ts';
 import { guarded, sealedTest } from './guard.ts';
-import type { LabelsQuestion, SeriesQuestion, ShardFragment, ShardReader, ShardRow, Stoppable } from './shard.ts';
+import type {
+  LabelsQuestion,
+  SeriesQuestion,
+  SeriesRead,
+  ShardFragment,
+  ShardReader,
+  ShardRow,
+  Stoppable,
+} from './shard.ts';
 
 /** What a shard reads from: samples, and what is known beside them. A store is one. */
 export interface ShardSource extends Source {
@@ -64,16 +72,17 @@ export function localShard(
   }
 
   return {
-    async run({ fragments, grid, lookbackMs, scope, releases, spent, ...stoppable }) {
+    async run({ fragments, lookbackMs, features, scope, releases, spent, ...stoppable }) {
       const usage = startUsage(stoppable.deadlineMs, { cancelled: stoppable.cancelled, turn, spent });
       const read = releases ? guarded(source, policyForRelease()) : source;
-      const ctx: EvalContext = { grid, lookbackMs, source: read, merged: [], usage, scope };
+      const notes = startNotes();
+      const ctx = { lookbackMs, source: read, merged: [], usage, features, notes, scope };
       const answers: (readonly ShardRow[])[] = [];
       for (const [i, fragment] of fragments.entries()) {
         if (i > 0) await setImmediate();
         answers.push(fragmentRows(fragment, ctx));
       }
-      return { fragments: answers, spent: { ...spent, series: usage.series, cells: usage.cells } };
+      return { fragments: answers, notes: notes.list(), spent: { ...spent, ...usedOf(usage) } };
     },
     async series(question) {
       const found = new Map<string, Labels>();
@@ -114,27 +123,32 @@ export function localShard(
 /** What it takes to look at a label set, in cells. */
 const LABELS_WORK = 128;
 
-function fragmentRows(fragment: ShardFragment, ctx: EvalContext): readonly ShardRow[] {
-  if (fragment.answer === 'samples') return sampleRows(fragment.expr, ctx);
-  if (fragment.answer === 'partial') return aggregateGroups(fragment.expr, ctx).list();
-  const value = evaluate(fragment.expr, ctx);
+function fragmentRows(fragment: ShardFragment, ctx: Omit<EvalContext, 'grid'>): readonly ShardRow[] {
+  if (fragment.answer === 'series') return storedRows(fragment, ctx);
+  const { grid } = fragment;
+  if (fragment.answer === 'partial') return aggregateGroups(fragment.expr, { ...ctx, grid }).list();
+  const value = evaluate(fragment.expr, { ...ctx, grid });
   if (value.kind !== 'vector') throw new ComityError('unsupported', 'unsupported: a fragment must be a vector');
-  return value.rows.map(({ labels, values, present, histograms }) => ({
+  return value.rows.map(({ labels, values, present, histograms, dropsName }) => ({
     labels,
     columns: { present, fields: [values] },
     histograms,
+    dropsName,
   }));
 }
 
-function sampleRows(matrix: MatrixSelector, ctx: EvalContext): ShardRow[] {
+function storedRows({ matchers, fromMs, toMs }: SeriesRead, ctx: Omit<EvalContext, 'grid'>): ShardRow[] {
   const rows: ShardRow[] = [];
   let cells = 0;
-  for (const { labels, times, values, histograms } of selectRange(matrix, ctx)) {
+  const read = readSeries(matchers, fromMs, toMs, { ...ctx, grid: instantGrid(toMs) });
+  for (const { labels, times, values, histograms, startTimes } of read) {
+    if (times.length === 0) continue;
     const present = new Uint8Array(times.length).fill(1);
     const kept = copyHistograms(present, histograms);
-    cells += kept?.cells.length ?? 0;
+    cells += 3 * times.length + (kept?.cells.length ?? 0);
     assertCells(cells);
-    rows.push({ labels, columns: { present, fields: [times.slice(), values.slice()] }, histograms: kept });
+    const starts = startTimes instanceof Float64Array ? startTimes.slice() : times.map(() => startTimes ?? 0);
+    rows.push({ labels, columns: { present, fields: [times.slice(), values.slice(), starts] }, histograms: kept });
   }
   return rows;
 }

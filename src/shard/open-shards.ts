@@ -33,7 +33,7 @@ export interface Shards {
 }
 
 export interface ShardsOptions {
-  readonly store: Omit<StoreData, 'cacheBytes'>;
+  readonly store: Omit<StoreData, 'cacheBytes' | 'findsHints'>;
   /** Threads, or 0 for none. A new store is made with so many parts, at least one; one that there is keeps its number. */
   readonly shards: number;
   readonly reading: ShardOptions;
@@ -168,6 +168,7 @@ function dataOf({ store }: ShardsOptions, shard: number, count: number): StoreDa
     seriesLimit: Math.ceil(seriesLimit / count),
     metricSeriesLimit: Math.ceil(metricSeriesLimit / count),
     cacheBytes: Math.ceil(CACHE_BYTES / count),
+    findsHints: true,
     ...(retentionBytes === undefined ? {} : { retentionBytes: Math.ceil(retentionBytes / count) }),
   };
 }

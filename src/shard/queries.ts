@@ -5,13 +5,13 @@ import { labelsKey, type Labels } from '../model/labels.ts';
 import { localAsker } from './local-asker.ts';
 import { remoteAsker } from './query-port.ts';
 import type { QueryWorkerStart } from './query-worker.ts';
-import type { Asker, LocalQuestion } from './questions.ts';
+import type { Answered, Asker, LocalQuestion } from './questions.ts';
 import type { ShardReader, Stoppable } from './shard.ts';
 
 /** Queries over all that an agent holds, for its border and for people of the domain. */
 export interface Queries extends DomainData {
-  /** The text of the local HTTP API's answer, in UTF-8. Fails with `canceled` when `signal` says so. */
-  answer(question: Unstopped<LocalQuestion>, signal: AbortSignal): Promise<Uint8Array>;
+  /** Fails with `canceled` when `signal` says so. */
+  answer(question: Unstopped<LocalQuestion>, signal: AbortSignal): Promise<Answered>;
   close(): Promise<void>;
 }
 

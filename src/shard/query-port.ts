@@ -4,8 +4,8 @@ import { shareRegexMeter, startRegexMeter, type RegexMeter } from '../model/matc
 import { children, type Expr } from '../promql/ast.ts';
 import { buffersOf, packRows, unpackRows, type PackedRows } from './gather.ts';
 import { localAsker } from './local-asker.ts';
-import type { Asker, FragmentQuestion } from './questions.ts';
-import type { ShardAnswer, ShardQuery, ShardReader, Spent } from './shard.ts';
+import type { Answered, Asker, FragmentQuestion } from './questions.ts';
+import type { ShardAnswer, ShardFragment, ShardQuery, ShardReader, Spent } from './shard.ts';
 import { errorFrom, type ErrorData } from './worker-protocol.ts';
 
 /** What is asked over a port, by name: a shard answers all of it, a query worker what an asker does. */
@@ -35,7 +35,7 @@ export function serveShard(port: MessagePort, shard: ShardReader, turn?: () => v
       const { answer, regexWork } = await metered(query, query.releases ? query.fragments : [], () => shard.run(query));
       const fragments = answer.fragments.map(packRows);
       return {
-        value: { fragments, spent: { ...answer.spent, regexWork } } satisfies PackedAnswer,
+        value: { fragments, notes: answer.notes, spent: { ...answer.spent, regexWork } } satisfies PackedAnswer,
         transfer: fragments.flatMap(buffersOf),
       };
     },
@@ -57,8 +57,8 @@ export function remoteShard(port: MessagePort): ShardReader & { close(): void } 
   const { call, close } = caller(port);
   return {
     async run(query) {
-      const { fragments, spent } = (await call('run', query)) as PackedAnswer;
-      return { fragments: fragments.map(unpackRows), spent } satisfies ShardAnswer;
+      const { fragments, ...beside } = (await call('run', query)) as PackedAnswer;
+      return { fragments: fragments.map(unpackRows), ...beside } satisfies ShardAnswer;
     },
     series: (question) => call('series', question) as ReturnType<ShardReader['series']>,
     labels: (question) => call('labels', question) as ReturnType<ShardReader['labels']>,
@@ -73,7 +73,7 @@ export function remoteShard(port: MessagePort): ShardReader & { close(): void } 
 export function remoteAsker(port: MessagePort): Asker & { close(): void } {
   const { call, close } = caller(port);
   return {
-    answer: (question) => call('answer', question) as Promise<Uint8Array>,
+    answer: (question) => call('answer', question) as Promise<Answered>,
     async fragment(question) {
       const { rows, spent } = (await call('fragment', question)) as PackedFragment;
       return { rows: unpackRows(rows), spent };
@@ -82,9 +82,8 @@ export function remoteAsker(port: MessagePort): Asker & { close(): void } {
   };
 }
 
-interface PackedAnswer {
+interface PackedAnswer extends Omit<ShardAnswer, 'fragments'> {
   readonly fragments: readonly PackedRows[];
-  readonly spent: Spent;
 }
 
 interface PackedFragment {
@@ -96,7 +95,7 @@ function askerHandlers(asker: Asker): Handlers {
   return {
     answer: async (question: never) => {
       const value = await asker.answer(question);
-      return { value, transfer: [value.buffer as ArrayBuffer] };
+      return { value, transfer: [value.envelope.buffer as ArrayBuffer] };
     },
     fragment: async (question: FragmentQuestion) => {
       const { answer, regexWork } = await metered(question, [question.fragment], () => asker.fragment(question));
@@ -117,12 +116,15 @@ function copied(value: unknown): Sent {
  */
 async function metered<T>(
   { spent }: { readonly spent: Spent },
-  fragments: readonly { readonly expr: Expr }[],
+  fragments: readonly ShardFragment[],
   run: () => Promise<T>,
 ): Promise<{ readonly answer: T; readonly regexWork: number }> {
   const meter = startRegexMeter();
   meter.work = spent.regexWork;
-  for (const { expr } of fragments) meterSelectors(expr, meter);
+  for (const fragment of fragments) {
+    if (fragment.answer !== 'series') meterSelectors(fragment.expr, meter);
+    else for (const matcher of fragment.matchers) shareRegexMeter(matcher, meter);
+  }
   const answer = await run();
   return { answer, regexWork: meter.work };
 }

@@ -1,14 +1,21 @@
 import type { QueryGrid } from '../model/grid.ts';
 import type { Expr } from '../promql/ast.ts';
 import type { Fragment } from '../plan/distribute.ts';
+import type { PromqlFeatures } from '../promql/features.ts';
 import type { SeriesQuestion, ShardRow, Spent, Stoppable } from './shard.ts';
 
 /** Answers questions about all that an agent holds, wherever its shards are. */
 export interface Asker {
-  /** The text of the local HTTP API's answer, in UTF-8. */
-  answer(question: LocalQuestion): Promise<Uint8Array>;
+  answer(question: LocalQuestion): Promise<Answered>;
   /** What a hub is answered for a fragment. */
   fragment(question: FragmentQuestion): Promise<FragmentRows>;
+}
+
+/** The text of the local HTTP API's answer, in UTF-8, and how much was read for it: 0 where that is not counted. */
+export interface Answered {
+  readonly envelope: Uint8Array;
+  readonly series: number;
+  readonly samples: number;
 }
 
 /** What people of the domain ask over Prometheus's HTTP API. */
@@ -18,9 +25,16 @@ export type LocalQuestion = QueryQuestion | NamesQuestion | SetsQuestion | Exemp
 export interface QueryQuestion extends Stoppable {
   readonly kind: 'instant' | 'range';
   readonly expr: Expr;
+  /** As the caller wrote it, for what there is to say of places in it. */
+  readonly text: string;
   readonly grid: QueryGrid;
   readonly lookbackMs: number;
+  readonly features: PromqlFeatures;
   readonly limit: number;
+  /** Whether the answer tells what it took, beside the result. */
+  readonly stats?: boolean | undefined;
+  /** What there is to warn of whatever the answer is. */
+  readonly warnings?: readonly string[] | undefined;
 }
 
 /** Label names, or the values of the label `name`. */
@@ -50,7 +64,6 @@ interface MetadataQuestion extends Stoppable {
 /** A fragment that the policy lets out, and what its request has used before. */
 export interface FragmentQuestion extends Stoppable {
   readonly fragment: Fragment;
-  readonly grid: QueryGrid;
   readonly lookbackMs: number;
   readonly spent: Spent;
 }

@@ -1,37 +1,56 @@
 import { ComityError, toComityError } from '../base/errors.ts';
 import type { EvalContext } from '../engine/context.ts';
+import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
+import type { Value } from '../engine/evaluation.ts';
+import { hasHistogram, histogramsIn } from '../engine/histogram-rows.ts';
+import { startNotes, type Note, type Notes } from '../engine/notes.ts';
 import { assertWithinLimits, startUsage, type Usage } from '../engine/usage.ts';
-import { aggregateGroups, evaluate, type Value } from '../engine/evaluate.ts';
 import type { QueryGrid } from '../model/grid.ts';
-import type { Fragment } from '../plan/distribute.ts';
+import type { Source } from '../model/source.ts';
+import type { Fragment, Plan } from '../plan/distribute.ts';
 import { mergeFragment, mergeGroups } from '../plan/merge.ts';
 import type { Aggregate, Expr } from '../promql/ast.ts';
+import { NO_FEATURES, type PromqlFeatures } from '../promql/features.ts';
+import { rawSource, seriesReads } from './raw-source.ts';
 import type { ShardAnswer, ShardFragment, ShardQuery, ShardReader, ShardRow, Spent, Stoppable } from './shard.ts';
 import { splitOverShards, splitPartial } from './split.ts';
 
 /** How an expression is to be evaluated over the shards of an agent. */
 export interface RunSettings extends Stoppable {
-  readonly grid: QueryGrid;
   readonly lookbackMs: number;
+  readonly features: PromqlFeatures;
   /** Whether what the agent holds is all that the query means, or one domain's part of it. */
   readonly scope: 'whole' | 'part';
   readonly releases: boolean;
   readonly spent: Spent;
+  /** Lets others in while this thread evaluates what the shards leave to it; see `UsageOptions`. */
+  readonly turn?: (() => void) | undefined;
 }
 
-export const NOTHING_SPENT: Spent = { series: 0, cells: 0, regexWork: 0 };
+export const NOTHING_SPENT: Spent = { series: 0, cells: 0, samples: 0, regexWork: 0 };
+
+/** A value, what there is to say beside it, and what it took. */
+export interface Evaluated {
+  readonly value: Value;
+  readonly notes: readonly Note[];
+  readonly spent: Spent;
+}
 
 /**
  * The value of a checked and normalised expression over all shards: each is asked its fragments, in parallel, and the rest is
- * worked out here. Rows come in no order. Throws what the engine throws.
+ * worked out here. Rows come in no order unless the expression gives one. Throws what the engine throws.
  */
-export async function evaluateOver(shards: readonly ShardReader[], expr: Expr, settings: RunSettings): Promise<Value> {
+export async function evaluateOver(
+  shards: readonly ShardReader[],
+  expr: Expr,
+  grid: QueryGrid,
+  settings: RunSettings,
+): Promise<Evaluated> {
   return decided(shards, async (matchOutside) => {
-    const { fragments, remainder } = splitOverShards(expr, shards.length, matchOutside);
-    const { rows } = await askAll(shards, fragments, settings);
-    const ctx = remainderContext(fragments, rows, settings);
-    if (remainder.kind !== 'merged') return evaluate(remainder, ctx);
-    return { kind: 'vector', rows: ctx.merged[remainder.index]! };
+    const plan = splitOverShards(expr, grid, shards.length, matchOutside);
+    const { ctx, spent } = await askPlan(shards, plan, settings);
+    const value = evaluate(plan.remainder, { ...ctx, grid });
+    return { value, notes: ctx.notes.list(), spent };
   });
 }
 
@@ -39,43 +58,61 @@ export async function evaluateOver(shards: readonly ShardReader[], expr: Expr, s
 export async function fragmentOver(
   shards: readonly ShardReader[],
   fragment: Fragment,
-  settings: RunSettings,
+  settings: Omit<RunSettings, 'scope' | 'features'>,
 ): Promise<{ readonly rows: readonly ShardRow[]; readonly spent: Spent }> {
-  return decided(shards, async (matchOutside) => {
-    if (fragment.answer === 'partial') return partialOver(shards, fragment.expr, settings, matchOutside);
-    const { fragments, remainder } = splitOverShards(fragment.expr, shards.length, matchOutside);
-    const { rows, spent } = await askAll(shards, fragments, settings);
-    if (shards.length === 1 && fragments.length === 1) return { rows: rows[0]!, spent };
-    const value = evaluate(remainder, remainderContext(fragments, rows, settings));
-    if (value.kind !== 'vector') throw new ComityError('unsupported', 'unsupported: a fragment must be a vector');
-    return {
-      rows: value.rows.map(({ labels, values, present }) => ({ labels, columns: { present, fields: [values] } })),
-      spent,
-    };
-  });
+  const part = { ...settings, scope: 'part', features: NO_FEATURES } as const;
+  const answer = await decided(shards, (matchOutside) =>
+    fragment.answer === 'partial'
+      ? partialOver(shards, fragment, part, matchOutside)
+      : vectorOver(shards, fragment, part, matchOutside),
+  );
+  // The frames between domains and the hub have no place for native histograms.
+  if (
+    answer.rows.some(
+      ({ columns, histograms }) => columns.histograms !== undefined || hasHistogram(columns.present, histograms),
+    )
+  ) {
+    throw histogramsIn('the answer of one domain');
+  }
+  return answer;
 }
 
-/** The samples of a range vector at the first step, in no order of series. Throws as `evaluateOver`. */
-export async function samplesOver(
+async function vectorOver(
   shards: readonly ShardReader[],
-  expr: Extract<ShardFragment, { readonly answer: 'samples' }>['expr'],
+  { expr, grid }: Fragment,
   settings: RunSettings,
-): Promise<readonly ShardRow[]> {
-  return (await askAll(shards, [{ answer: 'samples', expr }], settings)).rows[0]!;
+  matchOutside: boolean,
+): Promise<{ readonly rows: readonly ShardRow[]; readonly spent: Spent }> {
+  const plan = splitOverShards(expr, grid, shards.length, matchOutside);
+  const { ctx, spent } = await askPlan(shards, plan, settings);
+  const value = evaluate(plan.remainder, { ...ctx, grid });
+  if (value.kind !== 'vector') throw new ComityError('unsupported', 'unsupported: a fragment must be a vector');
+  const rows = value.rows.map(({ labels, values, present, histograms }) => ({
+    labels,
+    columns: { present, fields: [values] },
+    histograms,
+  }));
+  return { rows, spent };
 }
 
 async function partialOver(
   shards: readonly ShardReader[],
-  node: Aggregate,
+  { expr, grid }: Extract<Fragment, { readonly answer: 'partial' }>,
   settings: RunSettings,
   matchOutside: boolean,
 ): Promise<{ readonly rows: readonly ShardRow[]; readonly spent: Spent }> {
-  const { fragments, argument } = splitPartial(node, shards.length, matchOutside);
-  const { rows, spent } = await askAll(shards, fragments, settings);
+  const { fragment, plan } = splitPartial(expr, grid, shards.length, matchOutside);
+  if (fragment === undefined) {
+    const { ctx, spent } = await askPlan(shards, plan, settings);
+    return { rows: aggregateGroups(withArgument(expr, plan.remainder), { ...ctx, grid }).list(), spent };
+  }
+  const { rows, spent, usage } = await askAll(shards, [fragment], settings);
   if (shards.length === 1) return { rows: rows[0]!, spent };
-  const ctx = remainderContext(argument === undefined ? [] : fragments, rows, settings);
-  if (argument !== undefined) return { rows: aggregateGroups({ ...node, expr: argument }, ctx).list(), spent };
-  return { rows: mergeGroups(node, rows[0]!, settings.grid.steps, ctx.usage).list(), spent };
+  return { rows: mergeGroups(expr, rows[0]!, grid.steps, usage).list(), spent };
+}
+
+function withArgument(node: Aggregate, expr: Expr): Aggregate {
+  return { ...node, expr };
 }
 
 /**
@@ -91,10 +128,29 @@ async function decided<T>(shards: readonly ShardReader[], ask: (matchOutside: bo
   }
 }
 
+/** Asks the shards for all that a plan's remainder needs, and gives what to evaluate it with. */
+async function askPlan(
+  shards: readonly ShardReader[],
+  plan: Plan,
+  settings: RunSettings,
+): Promise<{ readonly ctx: Omit<EvalContext, 'grid'>; readonly spent: Spent }> {
+  const { fragments, rawReads } = plan;
+  const { lookbackMs, features, scope } = settings;
+  const dry = { lookbackMs, features, scope, usage: ownUsage(settings), notes: startNotes() };
+  const reads = seriesReads(rawReads, dry, fragments.length);
+  const { rows, notes, spent, usage } = await askAll(shards, [...fragments, ...reads], settings);
+  const merged = fragments.map((fragment, i) => mergeFragment(fragment, rows[i]!, notes, usage));
+  const source = reads.length === 0 ? NO_SOURCE : rawSource(reads, rows.slice(fragments.length));
+  return { ctx: { lookbackMs, features, scope, usage, notes, merged, source }, spent };
+}
+
 interface Gathered {
   /** By fragment, the rows of all shards. */
   readonly rows: readonly (readonly ShardRow[])[];
+  readonly notes: Notes;
   readonly spent: Spent;
+  /** For work on the answers, which was counted where they were made. */
+  readonly usage: Usage;
 }
 
 async function askAll(
@@ -102,9 +158,12 @@ async function askAll(
   fragments: readonly ShardFragment[],
   settings: RunSettings,
 ): Promise<Gathered> {
-  const { spent } = settings;
-  if (fragments.length === 0) return { rows: [], spent };
-  const query: ShardQuery = { ...settings, fragments, scope: shards.length === 1 ? settings.scope : 'shard' };
+  const { lookbackMs, features, releases, deadlineMs, cancelled, spent } = settings;
+  const notes = startNotes();
+  const usage = ownUsage(settings);
+  if (fragments.length === 0) return { rows: [], notes, spent, usage };
+  const scope = shards.length === 1 ? settings.scope : 'shard';
+  const query: ShardQuery = { fragments, lookbackMs, features, scope, releases, deadlineMs, cancelled, spent };
   const outcomes = await Promise.allSettled(shards.map((shard) => shard.run(query)));
   const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [toComityError(outcome.reason)] : []));
@@ -113,34 +172,29 @@ async function askAll(
   if (error !== undefined) throw error;
   const total = addUp(spent, answers);
   assertWithinLimits(total);
-  if (answers.length === 1) return { rows: answers[0]!.fragments, spent: total };
-  return { rows: fragments.map((_none, i) => answers.flatMap((answer) => answer.fragments[i]!)), spent: total };
+  for (const note of answers.flatMap((answer) => answer.notes)) notes.add(note);
+  const rows = fragments.map((_none, i) => answers.flatMap((answer) => answer.fragments[i]!));
+  return { rows, notes, spent: total, usage };
 }
 
 /** Each shard went on from what was spent before, so that counts once. */
 function addUp(before: Spent, answers: readonly ShardAnswer[]): Spent {
   const added = (field: keyof Spent): number =>
     answers.reduce((sum, { spent }) => sum + spent[field] - before[field], before[field]);
-  return { series: added('series'), cells: added('cells'), regexWork: added('regexWork') };
+  return {
+    series: added('series'),
+    cells: added('cells'),
+    samples: added('samples'),
+    regexWork: added('regexWork'),
+  };
 }
 
-function remainderContext(
-  fragments: readonly Fragment[],
-  rows: readonly (readonly ShardRow[])[],
-  settings: RunSettings,
-): EvalContext {
-  const { grid, lookbackMs, scope } = settings;
-  const usage = remainderUsage(settings);
-  const merged = fragments.map((fragment, i) => mergeFragment(fragment, rows[i]!, grid.steps, usage));
-  return { grid, lookbackMs, source: NO_SOURCE, merged, usage, scope };
+/** For work in this thread. */
+export function ownUsage({ deadlineMs, cancelled, turn }: Stoppable & Pick<RunSettings, 'turn'>): Usage {
+  return startUsage(deadlineMs, { cancelled, turn });
 }
 
-/** For work on what the shards answered, which was counted there. */
-export function remainderUsage({ deadlineMs, cancelled }: Stoppable): Usage {
-  return startUsage(deadlineMs, { cancelled });
-}
-
-const NO_SOURCE = {
+const NO_SOURCE: Source = {
   select: (): never => {
     throw new ComityError('internal', 'a selector was left outside the shards');
   },

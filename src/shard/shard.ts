@@ -1,12 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { Note } from '../engine/notes.ts';
+import type { Used } from '../engine/usage.ts';
 import type { Appended, Batch, Metadata, SeriesExemplars } from '../model/batch.ts';
-import type { QueryGrid } from '../model/grid.ts';
 import type { HistogramColumns } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { ColumnsRow } from '../plan/columns-codec.ts';
 import type { Fragment } from '../plan/distribute.ts';
-import type { MatrixSelector } from '../promql/ast.ts';
+import type { PromqlFeatures } from '../promql/features.ts';
 import type { Compaction, Deletion } from '../store/store.ts';
 
 /** One store of an agent, wherever it runs: in this thread or in a worker of its own. Series are spread over shards by hash. */
@@ -50,15 +51,22 @@ export interface Stoppable {
 }
 
 /**
- * What a shard is asked for: a fragment, or a range vector at the first step as raw samples, whose rows have their times and
- * values as fields and every cell present.
+ * What a shard is asked for: a fragment, or series as they are stored with their samples in [fromMs, toMs], whose rows have
+ * times, values and start times (0 where unknown) as fields and every cell present.
  */
-export type ShardFragment = Fragment | { readonly answer: 'samples'; readonly expr: MatrixSelector };
+export type ShardFragment = Fragment | SeriesRead;
+
+export interface SeriesRead {
+  readonly answer: 'series';
+  readonly matchers: readonly Matcher[];
+  readonly fromMs: number;
+  readonly toMs: number;
+}
 
 export interface ShardQuery extends Stoppable {
   readonly fragments: readonly ShardFragment[];
-  readonly grid: QueryGrid;
   readonly lookbackMs: number;
+  readonly features: PromqlFeatures;
   /** What this shard's series are of all that the query means; see `EvalContext.scope`. */
   readonly scope: 'whole' | 'part' | 'shard';
   /** Whether the answer may leave the domain: then no sample of a sealed metric is read, whatever was checked before. */
@@ -68,15 +76,15 @@ export interface ShardQuery extends Stoppable {
 }
 
 /** What the evaluations of a request have touched and their regular expressions have cost. */
-export interface Spent {
-  readonly series: number;
-  readonly cells: number;
+export interface Spent extends Used {
   readonly regexWork: number;
 }
 
 export interface ShardAnswer {
   /** The rows of each fragment, in any order. */
   readonly fragments: readonly (readonly ShardRow[])[];
+  /** What there is to say beside them. */
+  readonly notes: readonly Note[];
   /** What the request has used now. */
   readonly spent: Spent;
 }
@@ -84,6 +92,8 @@ export interface ShardAnswer {
 /** A row as it moves inside a domain: there native histograms may come along. */
 export interface ShardRow extends ColumnsRow {
   readonly histograms?: HistogramColumns | undefined;
+  /** As `Row.dropsName`. */
+  readonly dropsName?: boolean | undefined;
 }
 
 /** Times are inclusive milliseconds. A series is meant when it satisfies all matchers of one of the selectors. */

@@ -115,6 +115,7 @@ export function openParts(options: StoreOptions): StoreParts {
       flushedBelowId: headDb.value('flushed_series_id'),
     };
     const withoutLogs = reader({
+      findsHints: false,
       head,
       tables,
       partitions,
@@ -134,7 +135,8 @@ export function openParts(options: StoreOptions): StoreParts {
     });
 
     const cache = columnCache(options.cacheBytes ?? CACHE_BYTES);
-    const readBack = reader({ head, tables, partitions, tombstones: hidden, cache, onDamaged: dropChunk });
+    const findsHints = options.findsHints === true;
+    const readBack = reader({ findsHints, head, tables, partitions, tombstones: hidden, cache, onDamaged: dropChunk });
     const flush = flushing({
       headDb,
       head,
@@ -203,7 +205,10 @@ export function openParts(options: StoreOptions): StoreParts {
       *files() {
         yield { name: HEAD_FILE, copyTo: headDb.copyTo };
         // Only now: a deletion that the copy of the head has may have closed a log, and what came before it be in the next.
-        for (const { log, table: { generation } } of [...tables.frozen, tables.active]) {
+        for (const {
+          log,
+          table: { generation },
+        } of [...tables.frozen, tables.active]) {
           yield { name: files.nameOf(generation), copyTo: log.copyTo };
         }
         yield* partitions.files();

@@ -10,6 +10,7 @@ import { PARTITION_MS, seriesIdOf, type StoredChunk } from './partition-db.ts';
 import type { Partitions } from './partitions-db.ts';
 import type { TimedSample } from './planned.ts';
 import type { Past } from './repetition.ts';
+import { HINT_LOOKBACK_MS, withReadHints } from './read-hints.ts';
 import { concatRuns, mergeRuns, sliceRun, trimRun, type RunColumns } from './run.ts';
 import { UNKNOWN_START, type Starts } from './starts.ts';
 import type { Tombstones } from './tombstones.ts';
@@ -27,6 +28,8 @@ export interface Reader extends Past {
 }
 
 export interface ReaderDeps {
+  /** As in `StoreOptions`; of what `read` gives. */
+  readonly findsHints: boolean;
   readonly head: Head;
   readonly tables: Memtables;
   readonly partitions: Partitions;
@@ -64,7 +67,7 @@ interface DayChunk {
 /** Series are looked up together where at least this part of the ids in their range are theirs. */
 const DENSE = 1 / 4;
 
-export function reader({ head, tables, partitions, tombstones, cache, onDamaged }: ReaderDeps): Reader {
+export function reader({ findsHints, head, tables, partitions, tombstones, cache, onDamaged }: ReaderDeps): Reader {
   const space = columnSpace();
   let fetched: Fetched | undefined;
 
@@ -170,7 +173,11 @@ export function reader({ head, tables, partitions, tombstones, cache, onDamaged 
 
   function mergedRuns(ref: number, fromMs: number, toMs: number): ChunkColumns {
     const all = runs(ref, fromMs, toMs);
-    return all.length === 0 ? NO_SAMPLES : mergeRuns(all);
+    if (all.length === 0) return NO_SAMPLES;
+    if (!findsHints || !all.some(({ histograms }) => histograms !== undefined)) return mergeRuns(all);
+    // The first histogram may continue one that lies before the range.
+    const wider = mergeRuns(runs(ref, fromMs - HINT_LOOKBACK_MS, toMs));
+    return trimRun(withReadHints(wider), fromMs, toMs) ?? NO_SAMPLES;
   }
 
   /** The samples of a series that is like most: all floats of one start, nothing out of order, nothing hidden. */
@@ -216,7 +223,7 @@ export function reader({ head, tables, partitions, tombstones, cache, onDamaged 
       const start = firstAfter(run.times, lastMs);
       return start === run.times.length ? [] : [sliceRun(run, start, run.times.length)];
     });
-    if (fresh.length > 0) appendTo(entry, mergeRuns(fresh));
+    if (fresh.length > 0) appendTo(entry, mergeRuns(fresh), findsHints);
     entry.lastMs = head.lastTimes[ref]!;
     entry.generation = tables.flushed + 1;
   }
@@ -273,7 +280,7 @@ function lastBefore(runs: readonly RunColumns[], timeMs: number): TimedSample | 
 }
 
 /** Floats of one start go behind in place, where there is room; earlier views stay as they are. */
-function appendTo(entry: CachedColumns, fresh: ChunkColumns): void {
+function appendTo(entry: CachedColumns, fresh: ChunkColumns, findsHints: boolean): void {
   const { columns } = entry;
   const inPlace =
     columns.histograms === undefined &&
@@ -282,7 +289,8 @@ function appendTo(entry: CachedColumns, fresh: ChunkColumns): void {
     columns.starts === fresh.starts;
   if (!inPlace) {
     entry.room = undefined;
-    entry.columns = concatRuns([columns, fresh]);
+    const joined = concatRuns([columns, fresh]);
+    entry.columns = findsHints ? withReadHints(joined, columns.times.length) : joined;
     return;
   }
   const count = columns.times.length;

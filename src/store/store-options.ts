@@ -23,6 +23,11 @@ export interface StoreOptions {
   readonly metricSeriesLimit?: number;
   /** How far behind the latest sample others may come out of order; 30 minutes when left out, 0 for not at all. */
   readonly outOfOrderMs?: number;
+  /**
+   * Whether native histograms are read with the reset hints that Prometheus's storage would find in them, for PromQL;
+   * otherwise as they were sent.
+   */
+  readonly findsHints?: boolean;
   /** Samples go when they are this much older than now; never when left out. */
   readonly retentionMs?: number;
   /** The oldest days go when all takes more than this; never when left out. */

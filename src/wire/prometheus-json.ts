@@ -1,4 +1,5 @@
 import { ComityError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import { formatFloat } from '../base/numbers.ts';
 import type { StepGrid } from '../model/grid.ts';
 import { histogramAt, isHistogramAt, type HistogramColumns } from '../model/histogram.ts';
@@ -17,9 +18,6 @@ export interface JsonRow {
   readonly present: Uint8Array;
   readonly histograms?: HistogramColumns | undefined;
 }
-
-/** Characters of one answer. Longer texts come near the longest that a string can hold, and no client reads them. */
-const ANSWER_CHARS = 256 * 1024 * 1024;
 
 /**
  * The `resultType` and `result` of Prometheus's HTTP API
@@ -102,29 +100,37 @@ export function labelSetsJson(sets: Iterable<Labels>): string {
   return `[${list.text()}]`;
 }
 
-/** The items of a JSON array; their parts are counted against `ANSWER_CHARS` as they come. */
+/** The items of a JSON array; their parts are counted against `LIMITS.resultBytes` as they come. */
 function startList() {
   const items: string[] = [];
-  let chars = 0;
+  let bytes = 0;
+  function count(more: number): void {
+    bytes += more;
+    if (bytes <= LIMITS.resultBytes) return;
+    throw new ComityError(
+      'limit',
+      `the answer comes to ${bytes} bytes or more, past the ${LIMITS.resultBytes} allowed (resultBytes). ` +
+        'Aggregate, raise the step or ask for fewer series',
+    );
+  }
+  /** For what has no character beyond ASCII. */
   function counted(part: string): string {
-    chars += part.length;
-    if (chars > ANSWER_CHARS) {
-      throw new ComityError(
-        'limit',
-        `the answer would be longer than ${ANSWER_CHARS} characters. Aggregate, raise the step or ask for fewer series`,
-      );
-    }
+    count(part.length);
+    return part;
+  }
+  function countedText(part: string): string {
+    count(Buffer.byteLength(part));
     return part;
   }
   return {
     counted,
-    add: (item: string): void => void items.push(counted(item)),
+    add: (item: string): void => void items.push(countedText(item)),
     /** Points that are counted already. */
     addSeries(labels: Labels, floats: readonly string[], natives: readonly string[]): void {
       if (floats.length === 0 && natives.length === 0) return;
       const values = floats.length === 0 ? '' : `,"values":[${floats.join(',')}]`;
       const histograms = natives.length === 0 ? '' : `,"histograms":[${natives.join(',')}]`;
-      items.push(`{"metric":${counted(metricJson(labels))}${values}${histograms}}`);
+      items.push(`{"metric":${countedText(metricJson(labels))}${values}${histograms}}`);
     },
     text: () => items.join(','),
   };

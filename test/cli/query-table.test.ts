@@ -20,3 +20,12 @@ it('knows infinities and small numbers among the values of a range', () => {
     ['a', '3', '1e-07', '1e-07', '+Inf', '5'],
   ]);
 });
+
+it('shows native histograms by their count and sum', () => {
+  const histogram = { count: '4', sum: '-1.5', buckets: [] };
+  expect(resultTable({ resultType: 'vector', result: [{ metric: { a: 'b' }, histogram: [1, histogram] }] })).toBe(
+    'a  VALUE\nb  {count:4, sum:-1.5}',
+  );
+  const result = [{ metric: {}, values: [[2, '7']] as const, histograms: [[1, histogram]] as const }];
+  expect(resultTable({ resultType: 'matrix', result }).split('\n')[1]).toBe('2       {count:4, sum:-1.5}  7    7    7');
+});

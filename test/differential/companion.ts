@@ -10,6 +10,7 @@ export function termSum(expr: Expr): Expr {
   switch (expr.kind) {
     case 'paren':
     case 'unary':
+    case 'once':
       return termSum(expr.expr);
     case 'aggregate': {
       const grouping = { without: expr.without, labels: expr.grouping };
@@ -87,6 +88,9 @@ function binaryTerms(expr: Binary): Expr {
     case '<=':
       if (expr.returnBool) return call('abs', expr);
       return expr.left.kind === 'number' ? right : left;
+    case '</':
+    case '>/':
+      return left;
   }
 }
 

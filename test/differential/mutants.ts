@@ -20,12 +20,13 @@ export const MUTANTS = {
   'avg-of-averages': {
     what: 'the mean over domains is the mean of their means',
     edits: [
+      { file: 'src/partial/avg.ts', find: 'counts[i] = own + other;', replace: 'counts[i] = own + 1;' },
+      { file: 'src/partial/avg.ts', find: 'sums[i] = otherSums[i]!;', replace: 'sums[i] = otherSums[i]! / other;' },
       {
         file: 'src/partial/avg.ts',
-        find: 'addTerm(sums, compensations, scaled, i, otherSums[i]!, otherScaled[i]!);',
-        replace: 'addTerm(sums, compensations, scaled, i, otherSums[i]! / otherCounts[i]!, otherScaled[i]!);',
+        find: 'join(sums, compensations, i, otherSums[i]!, otherCompensations[i]!, 1);',
+        replace: 'join(sums, compensations, i, otherSums[i]! / other, 0, 1);',
       },
-      { file: 'src/partial/avg.ts', find: 'counts[i]! += otherCounts[i]!;', replace: 'counts[i]! += 1;' },
     ],
   },
   'filter-before-merge': {
@@ -33,15 +34,15 @@ export const MUTANTS = {
     edits: [
       {
         file: 'src/plan/distribute.ts',
-        find: 'if (isScalar(node)) return node;',
+        find: 'if (!readsSeries(node)) return node;',
         replace: `
-          if (isScalar(node)) return node;
-          const total = node.kind === 'binary' && !node.returnBool && isScalar(node.right) ? node.left : node;
+          if (!readsSeries(node)) return node;
+          const total = node.kind === 'binary' && !node.returnBool && !readsSeries(node.right) ? node.left : node;
           if (total !== node && ['sum', 'count'].includes(total.op) && ['>', '<', '>=', '<='].includes(node.op)) {
             const grouping = total.without
               ? total.grouping.filter((label) => label !== 'domain')
               : [...new Set([...total.grouping, 'domain'])];
-            return split({ ...total, op: 'sum', expr: { ...node, left: { ...total, grouping } } });
+            return split({ ...total, op: 'sum', expr: { ...node, left: { ...total, grouping } } }, on);
           }`,
       },
     ],
@@ -61,13 +62,23 @@ export const MUTANTS = {
     edits: [
       {
         file: 'src/engine/extrapolated.ts',
-        find: 'while (fromMs <= start) {',
-        replace: 'while (fromMs < start) {',
+        find: 'if (fromMs <= start) {',
+        replace: 'if (fromMs < start) {',
+      },
+      {
+        file: 'src/engine/extrapolated.ts',
+        find: '} while (fromMs <= start);',
+        replace: '} while (fromMs < start);',
       },
       {
         file: 'src/engine/rollup-kernels.ts',
-        find: 'while (from < to && times[from]! <= start) from++;',
-        replace: 'while (from < to && times[from]! < start) from++;',
+        find: 'while (from < to && times[from]! <= start) from++;\n      const enough',
+        replace: 'while (from < to && times[from]! < start) from++;\n      const enough',
+      },
+      {
+        file: 'src/engine/rollup-kernels.ts',
+        find: 'while (from < to && times[from]! <= start) from++;\n    visit',
+        replace: 'while (from < to && times[from]! < start) from++;\n    visit',
       },
     ],
   },

@@ -40,6 +40,7 @@ function* smallerTrees(expr: Expr): Iterable<Expr> {
   switch (expr.kind) {
     case 'paren':
     case 'unary':
+    case 'once':
       for (const inner of smallerTrees(expr.expr)) yield { ...expr, expr: inner };
       return;
     case 'vector':

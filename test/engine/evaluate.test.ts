@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { EvalContext } from '../../src/engine/context.ts';
-import { startUsage } from '../../src/engine/usage.ts';
 import { evaluate } from '../../src/engine/evaluate.ts';
 import { rangeGrid } from '../../src/model/grid.ts';
 import { labelsRecord } from '../../src/model/labels.ts';
 import { normalise } from '../../src/plan/normalise.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { memorySource, series, STALE } from '../memory-source.ts';
+import { contextOver } from './context.ts';
 
 const s = 1000;
 const SOURCE = memorySource([
@@ -44,15 +44,8 @@ function run(
   scope: EvalContext['scope'] = 'whole',
 ): [Record<string, string>, (number | null)[]][] {
   const grid = rangeGrid(startS * s, endS * s, stepS * s);
-  const value = evaluate(normalise(parseExpr(text), grid), {
-    grid,
-    lookbackMs: 25 * s,
-    source: SOURCE,
-    merged: [],
-    usage: startUsage(Infinity),
-    scope,
-  });
-  if (value.kind === 'string') throw new Error('a string has no rows');
+  const value = evaluate(normalise(parseExpr(text), grid), contextOver(SOURCE, grid, { lookbackMs: 25 * s, scope }));
+  if (value.kind === 'string' || value.kind === 'matrix') throw new Error(`a ${value.kind} has no rows`);
   if (value.kind === 'scalar') return [[{}, [...value.values]]];
   return value.rows.map(({ labels, values, present }) => [
     labelsRecord(labels),
@@ -159,10 +152,4 @@ describe('two series of one match group', () => {
     expect(() => run(`${left} + on () ${twice}`, 60, 60, 10, 'part')).toThrow(/may not be elsewhere/);
     expect(() => run(`c + on () ${twice}`, 60, 60, 10, 'part')).toThrow(/found duplicate series/);
   });
-});
-
-it('names what it cannot evaluate yet', () => {
-  for (const text of ['absent(c)', 'max_over_time(c[1m:10s])', 'quantile(0.5, c)', 'c + scalar(c)']) {
-    expect(() => run(text, 60), text).toThrow(/^unsupported: .+ cannot be evaluated yet$/);
-  }
 });

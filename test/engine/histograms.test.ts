@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EvalContext } from '../../src/engine/context.ts';
-import { startUsage } from '../../src/engine/usage.ts';
-import { aggregateGroups, evaluate } from '../../src/engine/evaluate.ts';
+import { evaluate } from '../../src/engine/evaluate.ts';
 import { joinHistograms } from '../../src/engine/histogram-rows.ts';
 import { selectRange } from '../../src/engine/select-range.ts';
 import { rangeGrid } from '../../src/model/grid.ts';
@@ -13,6 +12,7 @@ import { parseExpr } from '../../src/promql/parse.ts';
 import { STALE } from '../memory-source.ts';
 import { memorySource } from '../memory-source.ts';
 import { custom, exponential, nativeSeries } from './native-series.ts';
+import { contextOver } from './context.ts';
 
 const s = 1000;
 
@@ -55,7 +55,7 @@ function cell(value: number, present: boolean, histograms: HistogramColumns | un
 
 function context(startS: number, endS: number, scope: EvalContext['scope'] = 'whole') {
   const grid = rangeGrid(startS * s, endS * s, 10 * s);
-  return { grid, lookbackMs: 15 * s, source: SOURCE, merged: [], usage: startUsage(Infinity), scope };
+  return { ...contextOver(SOURCE, grid, { lookbackMs: 15 * s, scope }), grid };
 }
 
 function run(
@@ -158,46 +158,35 @@ describe('rows of histograms', () => {
   });
 });
 
-describe('what cannot compute with native histograms refuses them by name', () => {
-  it.each<[string, string]>([
-    ['rate(h[1m])', 'rate()'],
-    ['increase(mixed[15s])', 'increase()'],
-    ['avg_over_time(h[1m])', 'avg_over_time()'],
-    ['quantile_over_time(0.5, h[1m])', 'quantile_over_time()'],
-    ['changes(h[1m])', 'changes()'],
-    ['sum(h)', 'sum()'],
-    ['avg by (job) (mixed)', 'avg()'],
-    ['max(h)', 'max()'],
-    ['topk(1, h)', 'topk()'],
-    ['bottomk(1, mixed)', 'bottomk()'],
-    ['abs(h)', 'abs()'],
-    ['round(h, 5)', 'round()'],
-    ['clamp_min(h, 5)', 'clamp_min()'],
-    ['histogram_quantile(0.5, h)', 'histogram_quantile()'],
-    ['-h', 'a unary minus'],
-    ['h * 2', 'the operator *'],
-    ['2 > h', 'the operator >'],
-    ['h + on (job) f', 'the operator +'],
-    ['f == on (job) h', 'the operator =='],
-    ['sum(h or f)', 'sum()'],
-  ])('%s', (text, what) =>
-    expect(() => run(text, 20)).toThrow(`unsupported: native histograms in ${what} cannot be evaluated yet`),
-  );
+describe('functions and operators of floats leave native histograms out', () => {
+  it.each<[string, Cell | undefined]>([
+    ['max(h)', undefined],
+    ['max({__name__=~"h|f"})', 2],
+    ['quantile(0.5, {__name__=~"h|f"})', 2],
+    ['topk(1, h)', undefined],
+    ['abs(h)', undefined],
+    ['clamp_min(h, 5)', undefined],
+    ['2 > h', undefined],
+    ['h + on (job) f', undefined],
+    ['f == on (job) h', undefined],
+    ['sum({__name__=~"h|f"})', undefined],
+    // Others take them.
+    ['sum(h)', 'H7'],
+    ['-h', 'H-7'],
+    ['h * 2', 'H14'],
+    ['count({__name__=~"h|f"})', 2],
+    ['histogram_count(h)', 7],
+  ])('%s', (text, want) => expect(run(text, 20)[0]?.[1][0]).toEqual(want));
 
-  it('though a window without one is a window of floats', () => {
-    expect(() => run('sum_over_time(mixed[25s])', 40)).toThrow(/native histograms in sum_over_time\(\)/);
-    // (20, 40] and, between steps, (20, 25]: the histogram at 20 s is out.
-    expect(run('sum_over_time(mixed[5s])', 15, 45)).toEqual([]);
-    expect(run('sum_over_time(mixed[20s])', 40)).toEqual([[{ job: 'a' }, [8]]]);
-  });
-
-  it('and a part that others merge holds none', () => {
-    expect(() => run('h', 20, 20, 'part')).toThrow(/^unsupported: native histograms in the answer of one domain/);
-    expect(run('h', 30, 40, 'part')).toEqual([]);
-    expect(run('count(h)', 20, 20, 'part')).toEqual([[{}, [1]]]);
-    const sum = parseExpr('sum(h)');
-    if (sum.kind !== 'aggregate') throw new Error('no aggregation');
-    expect(() => aggregateGroups(sum, context(20, 20, 'part'))).toThrow(/native histograms in sum\(\)/);
+  it('and say so', () => {
+    const ctx = context(20, 20);
+    for (const text of ['max(h)', '2 > h', 'sum({__name__=~"h|f"})'])
+      evaluate(normalise(parseExpr(text), ctx.grid), ctx);
+    expect(ctx.notes.list().map(({ text }) => text)).toEqual([
+      'PromQL info: ignored histogram in max aggregation',
+      'PromQL info: incompatible sample types encountered for binary operator ">": float > histogram',
+      'PromQL warning: encountered a mix of histograms and floats for aggregation',
+    ]);
   });
 });
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { startUsage } from '../../src/engine/usage.ts';
 import { evaluate } from '../../src/engine/evaluate.ts';
 import { rangeGrid } from '../../src/model/grid.ts';
 import { labelsRecord } from '../../src/model/labels.ts';
@@ -7,20 +6,17 @@ import type { SeriesColumns } from '../../src/model/series.ts';
 import { normalise } from '../../src/plan/normalise.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { memorySource, series } from '../memory-source.ts';
+import { contextOver } from './context.ts';
 
 type Rows = [Record<string, string>, (number | null)[]][];
 
 /** The rows of an expression over some series at the times `startS, startS + 10, … endS`; null where nothing is. */
 function run(text: string, held: readonly SeriesColumns[], startS = 60, endS = startS): Rows {
   const grid = rangeGrid(startS * 1000, endS * 1000, 10_000);
-  const value = evaluate(normalise(parseExpr(text), grid), {
-    grid,
-    lookbackMs: 25_000,
-    source: memorySource(held),
-    merged: [],
-    usage: startUsage(Infinity),
-    scope: 'whole',
-  });
+  const value = evaluate(
+    normalise(parseExpr(text), grid),
+    contextOver(memorySource(held), grid, { lookbackMs: 25_000 }),
+  );
   if (value.kind !== 'vector') throw new Error(`a ${value.kind} has no rows`);
   return value.rows.map(({ labels, values, present }) => [
     labelsRecord(labels),

@@ -125,3 +125,14 @@ describe('labels', () => {
     expect((await values(many(60, heavy))).error).toMatch(/too large together/);
   });
 });
+
+it('formats and parses queries, and tells the features that it has', async () => {
+  const formatted = await call('/api/v1/format_query', { query: 'sum(m)by(i)' });
+  expect(formatted.body.data).toBe('sum by (i) (m)');
+  const parsed = await call('/api/v1/parse_query', { query: '-m' });
+  expect(parsed.body.data).toMatchObject({ type: 'unaryExpr', expr: { type: 'vectorSelector', name: 'm' } });
+  const features = await call('/api/v1/features');
+  expect(features.body.data).toMatchObject({ promql: { fill: false }, promql_functions: { rate: true, info: false } });
+  const typo = await call('/api/v1/query', { query: 'raet(m[5m])' });
+  expect([typo.status, typo.body.data]).toMatchObject([400, { line: 1, column: 1, rendering: 'raet(m[5m])\n^' }]);
+});

@@ -134,5 +134,7 @@ it('an answer that no string could hold is refused before it is made', () => {
     starts: new Uint32Array(steps),
   };
   const row = { labels: [], values: new Float64Array(steps), present: new Uint8Array(steps).fill(1), histograms };
-  expect(() => matrixJson([row], { startMs: 0, stepMs: 1000, steps })).toThrow(/longer than \d+ characters/);
+  expect(() => matrixJson([row], { startMs: 0, stepMs: 1000, steps })).toThrow(
+    /comes to \d+ bytes or more, past the \d+ allowed \(resultBytes\)/,
+  );
 });

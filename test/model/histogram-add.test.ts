@@ -10,54 +10,9 @@ import {
   RESET_UNKNOWN,
   type NativeHistogram,
 } from '../../src/model/histogram.ts';
+import { parse, print, total } from './histogram-notation.ts';
 
 const NO_BOUNDS = new Float64Array(0);
-
-/** Buckets by index, in a space-separated list of `index:count`. */
-function side(text: string): [indexes: Int32Array, counts: Float64Array] {
-  const pairs = text === '' ? [] : text.split(' ').map((pair) => pair.split(':').map(Number));
-  return [Int32Array.from(pairs, ([index]) => index!), Float64Array.from(pairs, ([, count]) => count!)];
-}
-
-/** `schema/threshold/zeroCount [positive] [negative]`, or `bounds [positive]`. */
-function parse(text: string): NativeHistogram {
-  const [head, positiveText, negativeText = ''] = text.split(/ ?[[\]] ?\[?/) as [string, string, string?];
-  const [positiveIndexes, positive] = side(positiveText);
-  const [negativeIndexes, negative] = side(negativeText);
-  const isCustom = !head.includes('/');
-  const [schema, zeroThreshold, zeroCount] = isCustom ? [CUSTOM_BUCKETS, 0, 0] : head.split('/').map(Number);
-  const count = zeroCount! + total(positive) + total(negative);
-  return {
-    layout: {
-      schema: schema!,
-      zeroThreshold: zeroThreshold!,
-      positive: positiveIndexes,
-      negative: negativeIndexes,
-      bounds: isCustom ? Float64Array.from(head.split(',').filter(Boolean), Number) : NO_BOUNDS,
-    },
-    hint: RESET_UNKNOWN,
-    count,
-    sum: count * 3,
-    zeroCount: zeroCount!,
-    positive,
-    negative,
-  };
-}
-
-function print({ layout, zeroCount, positive, negative }: NativeHistogram): string {
-  const list = (indexes: Int32Array, counts: Float64Array): string =>
-    `[${Array.from(indexes, (index, i) => `${index}:${counts[i]}`).join(' ')}]`;
-  const head =
-    layout.schema === CUSTOM_BUCKETS
-      ? layout.bounds.join(',')
-      : `${layout.schema}/${layout.zeroThreshold}/${zeroCount}`;
-  const buckets = `${head} ${list(layout.positive, positive)}`;
-  return layout.negative.length === 0 ? buckets : `${buckets} ${list(layout.negative, negative)}`;
-}
-
-function total(counts: Float64Array): number {
-  return counts.reduce((sum, count) => sum + count, 0);
-}
 
 function check(a: string, b: string, want: string): void {
   for (const [left, right] of [
@@ -108,6 +63,11 @@ test('hints of a sum', () => {
   expect(hint(NOT_RESET, RESET_UNKNOWN)).toBe(RESET_UNKNOWN);
   expect(hint(GAUGE, NOT_RESET)).toBe(GAUGE);
   expect(hint(RESET_UNKNOWN, GAUGE)).toBe(GAUGE);
+});
+
+test('an observation in a bucket within its own zero bucket is kept', () => {
+  check('0/1/1 [2:1]', '0/1/1 [0:5 1:2]', '0/1/2 [0:5 1:2 2:1]');
+  check('0/1.414213562373095/1 [2:1]', '1/0/0 [1:5 2:7 3:1]', '0/1.414213562373095/6 [1:7 2:2]');
 });
 
 test('kinds of buckets', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { partialOf, zeroColumns, type PartialOp } from '../../src/partial/algebra.ts';
 import type { PartialColumns } from '../../src/partial/partial.ts';
 
-const OPS: readonly PartialOp[] = ['sum', 'count', 'avg', 'min', 'max', 'group'];
+const OPS: readonly PartialOp[] = ['sum', 'count', 'avg', 'min', 'max', 'group', 'stddev', 'stdvar'];
 
 /** A value of one series at one step; undefined where the series has none. */
 type Cell = number | undefined;
@@ -30,8 +30,13 @@ function valueOf(op: PartialOp, state: PartialColumns): Cell {
   return out[0]!;
 }
 
-/** Equal within 1e-12 relative, or within 16 machine epsilons of the absolute terms where they cancel. */
-function expectEqual(a: Cell, b: Cell, cells: readonly Cell[]): void {
+/**
+ * Equal within 1e-12 relative, or within 16 machine epsilons of the absolute terms where they cancel; variances, which
+ * cancel by themselves, within as much of the mean square for each term.
+ */
+function expectEqual(op: PartialOp, one: Cell, other: Cell, cells: readonly Cell[]): void {
+  if (op === 'stddev' || op === 'stdvar') return expectEqualVariance(op, one, other, cells);
+  const [a, b] = [one, other];
   const finite = cells.filter((cell) => Number.isFinite(cell));
   const absolute = finite.reduce<number>((sum, cell) => sum + Math.abs(cell!), 0);
   // Where sums overflow it depends on the order which of them do.
@@ -39,6 +44,15 @@ function expectEqual(a: Cell, b: Cell, cells: readonly Cell[]): void {
   if (a === undefined || b === undefined || !Number.isFinite(a) || !Number.isFinite(b)) return expect(a).toEqual(b);
   const bound = Math.max(1e-12 * Math.max(Math.abs(a), Math.abs(b)), 16 * Number.EPSILON * absolute);
   return expect(Math.abs(a - b), `${a} against ${b}`).toBeLessThanOrEqual(bound);
+}
+
+function expectEqualVariance(op: PartialOp, one: Cell, other: Cell, cells: readonly Cell[]): void {
+  const square = cells.reduce<number>((sum, cell) => sum + (cell ?? 0) ** 2, 0) * cells.length;
+  // What overflows does so sooner or later by the order.
+  if (!Number.isFinite(square)) return;
+  if (one === undefined || other === undefined) return expect(one).toEqual(other);
+  const [a, b] = op === 'stddev' ? [one ** 2, other ** 2] : [one, other];
+  expect(Math.abs(a - b), `${a} against ${b}`).toBeLessThanOrEqual(16 * Number.EPSILON * square + Number.MIN_VALUE);
 }
 
 const cells = fc.array(
@@ -57,7 +71,7 @@ describe.each(OPS)('%s is a commutative monoid', (op) => {
       fc.property(cells, (a) => {
         const state = stateOf(op, a);
         expect(merged(op, state)).toEqual(merged(op, zeroColumns(partialOf(op), 1), state));
-        expectEqual(valueOf(op, merged(op, state)), valueOf(op, state), a);
+        expectEqual(op, valueOf(op, merged(op, state)), valueOf(op, state), a);
       }),
     );
   });
@@ -66,7 +80,7 @@ describe.each(OPS)('%s is a commutative monoid', (op) => {
     fc.assert(
       fc.property(cells, cells, (a, b) => {
         const [x, y] = [stateOf(op, a), stateOf(op, b)];
-        expectEqual(valueOf(op, merged(op, x, y)), valueOf(op, merged(op, y, x)), [...a, ...b]);
+        expectEqual(op, valueOf(op, merged(op, x, y)), valueOf(op, merged(op, y, x)), [...a, ...b]);
       }),
     );
   });
@@ -77,7 +91,7 @@ describe.each(OPS)('%s is a commutative monoid', (op) => {
         const [x, y, z] = [stateOf(op, a), stateOf(op, b), stateOf(op, c)];
         const left = merged(op, merged(op, x, y), z);
         const right = merged(op, x, merged(op, y, z));
-        expectEqual(valueOf(op, left), valueOf(op, right), [...a, ...b, ...c]);
+        expectEqual(op, valueOf(op, left), valueOf(op, right), [...a, ...b, ...c]);
       }),
     );
   });
@@ -87,7 +101,7 @@ describe.each(OPS)('%s is a commutative monoid', (op) => {
       fc.property(cells, fc.array(fc.nat(2), { minLength: 12, maxLength: 12 }), (all, domains) => {
         const parts = [0, 1, 2].map((domain) => all.filter((_cell, i) => domains[i] === domain));
         const split = merged(op, ...parts.map((part) => stateOf(op, part)));
-        expectEqual(valueOf(op, split), valueOf(op, stateOf(op, all)), all);
+        expectEqual(op, valueOf(op, split), valueOf(op, stateOf(op, all)), all);
       }),
     );
   });
@@ -132,5 +146,21 @@ describe('values', () => {
     ['max', [[NaN], [NaN]], NaN],
     ['max', [[-Infinity], [-5]], -5],
     ['group', [[7], [undefined]], 1],
+    ['stdvar', [[1, 3], [undefined], [5]], 8 / 3],
+    ['stddev', [[2, 4, 4, 4], [5, 5, 7], [9]], 2],
+    ['stdvar', [[7]], 0],
+    ['stdvar', [[Infinity], [1]], NaN],
+    ['stddev', [[1e8], [1e8 + 2]], 1],
+    ['avg', [[Infinity, 1], [2]], Infinity],
+    [
+      'avg',
+      [
+        [1.6e308, 1.6e308],
+        [1.6e308, 1.6e308],
+      ],
+      1.6e308,
+    ],
+    ['avg', [[1.7e308], [-1.7e308, 3]], 1],
+    ['avg', [[2 ** 1022, 2 ** 1022, 2 ** 1022, 2 ** 1023]], 1.25 * 2 ** 1022],
   ])('%s of %j is %j', check);
 });

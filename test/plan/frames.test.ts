@@ -29,7 +29,6 @@ const STATUS = {
 
 function requestFor(text: string) {
   return {
-    grid: GRID,
     lookbackMs: 300_000,
     timeLeftMs: 10_000,
     fragments: distribute(parseExpr(text), GRID, 'domain').fragments,
@@ -49,7 +48,8 @@ describe('a request means the same on both sides', () => {
   ])('%s', (text) => {
     const request = requestFor(text);
     const read = decodeQueryRequest(encodeQueryRequest(request));
-    expect(read.grid).toEqual({ startMs: GRID.startMs, stepMs: GRID.stepMs, steps: GRID.steps });
+    const { startMs, stepMs, steps } = GRID;
+    for (const { grid } of read.fragments) expect(grid).toEqual({ startMs, stepMs, steps });
     expect(read.lookbackMs).toBe(request.lookbackMs);
     expect(read.fragments.map(({ answer, expr }) => [answer, printExpr(expr)])).toEqual(
       request.fragments.map(({ answer, expr }) => [answer, printExpr(expr)]),
@@ -159,16 +159,9 @@ describe('a tree that no parser makes is refused', () => {
   const codec = messageCodec<object>('federation.proto', 'comity.federation.v1.QueryRequest');
   const vector = { vector: { matchers: [{ name: '__name__', op: '=', value: 'x' }] } };
   const matching = { card: 'one-to-one', on: false };
-  const decode = (expr: object, partial = false, rest: object = {}) =>
-    decodeQueryRequest(
-      codec.encode({
-        version: 1,
-        grid: { startMs: 0, stepMs: 1, steps: 1 },
-        lookbackMs: 1,
-        fragments: [{ partial, expr }],
-        ...rest,
-      }),
-    );
+  const one = { startMs: 0, stepMs: 1, steps: 1 };
+  const decode = (expr: object, partial = false, { grid = one, lookbackMs = 1 } = {}) =>
+    decodeQueryRequest(codec.encode({ version: 2, lookbackMs, fragments: [{ partial, expr, grid }] }));
 
   it.each<[string, object, RegExp]>([
     ['a range vector', { matrix: { selector: vector.vector, rangeMs: 1000 } }, /must be a vector/],
@@ -203,8 +196,10 @@ describe('a tree that no parser makes is refused', () => {
 
   it('a partial of what is no aggregation, a lookback of nothing, too many selectors', () => {
     expect(() => decode(vector, true)).toThrow(/only an aggregation/);
-    expect(() => decode(vector, false, { lookbackMs: 0 })).toThrow(/grid or lookback/);
-    expect(() => decode(vector, false, { grid: { startMs: 0, stepMs: 1, steps: 20_000 } })).toThrow(/grid or lookback/);
+    expect(() => decode(vector, false, { lookbackMs: 0 })).toThrow(/lookback/);
+    for (const grid of [{ ...one, steps: 1_000_000 }, { ...one, steps: 0 }, { ...one, stepMs: 0 }]) {
+      expect(() => decode(vector, false, { grid })).toThrow(/a fragment's grid/);
+    }
   });
 });
 

@@ -6,6 +6,7 @@ import {
   SET_OPS,
   type AtModifier,
   type BinaryOp,
+  type DurationExpr,
   type Expr,
   type ValueType,
   type VectorMatching,
@@ -37,12 +38,15 @@ const NAMES = [
   'start',
   'atan2',
   'or',
+  'without',
+  'step',
+  'anchored',
 ];
 const OPS = Object.keys(PRECEDENCE) as BinaryOp[];
 
 const text = fc.string({ unit: 'grapheme', maxLength: 6 });
 const metricName = fc.oneof(fc.constantFrom(...NAMES), fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 }));
-const labelName = fc.oneof(fc.constantFrom('a', 'le', 'by', 'inf', 'on', 'x.y', METRIC_NAME), metricName);
+const labelName = fc.oneof(fc.constantFrom('a', 'le', 'by', 'inf', 'on', 'without', 'x.y', METRIC_NAME), metricName);
 const labelNames = fc.array(labelName, { maxLength: 3 });
 const ms = fc.oneof(fc.integer({ min: 1, max: 10_000 }), fc.integer({ min: 1, max: 10 ** 12 }));
 const offsetMs = fc.oneof(
@@ -50,10 +54,46 @@ const offsetMs = fc.oneof(
   ms,
   ms.map((value) => -value),
 );
+/** Computed durations as the parser makes them: no sign before a literal or another plus sign. */
+const { computed } = fc.letrec<{ computed: DurationExpr; part: DurationExpr }>((tie) => ({
+  part: fc.oneof(
+    { maxDepth: 3 },
+    fc
+      .integer({ min: -5, max: 99 })
+      .filter((value) => value !== 0)
+      .map((value) => ({ kind: 'seconds' as const, value, isDuration: false, span })),
+    ms.map((value) => ({ kind: 'seconds' as const, value: durationSeconds(value), isDuration: true, span })),
+    tie('computed'),
+  ),
+  computed: fc.oneof(
+    { maxDepth: 3 },
+    fc.constantFrom<DurationExpr>({ kind: 'step', span }, { kind: 'range', span }),
+    tie('part').map((expr) => ({ kind: 'paren' as const, expr, span })),
+    tie('computed').map((expr) => ({ kind: 'negative' as const, expr, span })),
+    fc.record({
+      kind: fc.constant('operation' as const),
+      op: fc.constantFrom(...(['+', '-', '*', '/', '%', '^', 'min_of', 'max_of'] as const)),
+      left: tie('part'),
+      right: tie('part'),
+      span: fc.constant(span),
+    }),
+  ),
+}));
+
 const at: fc.Arbitrary<AtModifier> = fc.oneof(
   fc.constantFrom<AtModifier>({ kind: 'start' }, { kind: 'end' }),
   fc.integer({ min: -(10 ** 12), max: 10 ** 13 }).map((time) => ({ kind: 'time' as const, ms: time })),
 );
+
+const times: fc.Arbitrary<Pick<VectorSelector, 'offsetMs' | 'offsetExpr' | 'at'>> = fc
+  .record({
+    offset: fc.oneof(
+      offsetMs.map((value) => ({ offsetMs: value })),
+      computed.map((offsetExpr) => ({ offsetMs: 0, offsetExpr })),
+    ),
+    time: fc.option(at, { nil: undefined }),
+  })
+  .map(({ offset, time }) => ({ ...offset, ...(time && { at: time }) }));
 
 const matcher: fc.Arbitrary<Matcher> = fc.oneof(
   fc.record({ name: labelName, op: fc.constantFrom('=' as const, '!=' as const), value: text }),
@@ -68,13 +108,13 @@ const vector: fc.Arbitrary<VectorSelector> = fc
   .record({
     name: fc.option(metricName, { nil: undefined }),
     others: fc.array(matcher, { maxLength: 3 }),
-    offsetMs,
-    at: fc.option(at, { nil: undefined }),
+    time: times,
+    extended: fc.option(fc.constantFrom('anchored' as const, 'smoothed' as const), { nil: undefined, freq: 2 }),
   })
-  .map(({ name, others, offsetMs: offset, at: time }) => {
+  .map(({ name, others, time, extended }) => {
     const first: Matcher =
       name === undefined ? { name: 'a', op: '!=', value: '' } : { name: METRIC_NAME, op: '=', value: name };
-    return { kind: 'vector', matchers: [first, ...others], offsetMs: offset, ...(time && { at: time }), span };
+    return { kind: 'vector', matchers: [first, ...others], ...time, ...(extended && { extended }), span };
   });
 
 function ofType(type: ValueType, depth: number): fc.Arbitrary<Expr> {
@@ -108,21 +148,36 @@ const numbers: fc.Arbitrary<Expr> = fc.oneof(
 
 function matrices(depth: number): fc.Arbitrary<Expr> {
   const selector = fc
-    .record({ selector: vector, rangeMs: ms })
-    .map((fields) => ({ kind: 'matrix' as const, ...fields, span }));
+    .record({
+      selector: vector,
+      range: fc.oneof(
+        ms.map((rangeMs) => ({ rangeMs })),
+        computed.map((rangeExpr) => ({ rangeMs: 0, rangeExpr })),
+      ),
+    })
+    .map(({ selector: inner, range }) => ({ kind: 'matrix' as const, selector: inner, ...range, span }));
   if (depth <= 0) return selector;
   const subquery = fc
     .record({
       expr: ofType('vector', depth - 1),
-      rangeMs: ms,
-      stepMs: fc.option(ms, { nil: undefined }),
-      offsetMs,
-      at: fc.option(at, { nil: undefined }),
+      range: fc.oneof(
+        ms.map((rangeMs) => ({ rangeMs })),
+        // A colon stands only after a number.
+        computed.map((right) => ({ rangeMs: 0, rangeExpr: plusOne(right) })),
+      ),
+      step: fc.oneof(
+        fc.constant({}),
+        ms.map((stepMs) => ({ stepMs })),
+        computed.map((stepExpr) => ({ stepExpr })),
+      ),
+      time: times,
     })
-    .map(({ stepMs, at: time, ...fields }): Expr => {
-      return { kind: 'subquery', ...fields, ...(stepMs && { stepMs }), ...(time && { at: time }), span };
-    });
+    .map(({ expr, range, step, time }): Expr => ({ kind: 'subquery', expr, ...range, ...step, ...time, span }));
   return fc.oneof(selector, subquery);
+}
+
+function plusOne(right: DurationExpr): DurationExpr {
+  return { kind: 'operation', op: 'min_of', left: { kind: 'seconds', value: 1, isDuration: false, span }, right, span };
 }
 
 function unaries(type: ValueType, depth: number): fc.Arbitrary<Expr> {
@@ -156,7 +211,7 @@ function binaries(type: 'scalar' | 'vector', depth: number): fc.Arbitrary<Expr> 
         const binary = { kind: 'binary', op, left, right, returnBool, span } as const;
         if (!betweenVectors) return binary;
         return SET_OPS.has(op)
-          ? { ...binary, matching: { ...matching, card: 'many-to-many', include: [] } }
+          ? { ...binary, matching: { card: 'many-to-many', on: matching.on, labels: matching.labels, include: [] } }
           : { ...binary, matching };
       });
   });
@@ -168,16 +223,20 @@ const matchings: fc.Arbitrary<VectorMatching> = fc
     on: fc.boolean(),
     labels: labelNames,
     include: labelNames,
+    fill: fc.option(fc.record({ left: fc.double(), right: fc.double() }, { requiredKeys: ['left'] }), {
+      nil: undefined,
+    }),
   })
-  .map(({ card, on, labels, include }) => ({
+  .map(({ card, on, labels, include, fill }) => ({
     card,
     on,
     labels,
     include: card === 'one-to-one' ? [] : include.filter((label) => !labels.includes(label)),
+    ...(fill && { fill }),
   }));
 
 function calls(type: ValueType, depth: number): fc.Arbitrary<Expr> {
-  const names = [...FUNCTIONS].filter(([, { returns, experimental }]) => returns === type && !experimental);
+  const names = [...FUNCTIONS].filter(([, { returns }]) => returns === type);
   return fc
     .record({ named: fc.constantFrom(...names), extra: fc.integer({ min: -1, max: 2 }) })
     .chain(({ named, extra }) => {
@@ -186,14 +245,13 @@ function calls(type: ValueType, depth: number): fc.Arbitrary<Expr> {
       const count = variadic === 0 || last === undefined ? 0 : variadic > 0 ? Math.min(extra, variadic - 1) : extra;
       const types = count < 0 ? args.slice(0, -1) : [...args, ...Array.from({ length: count }, () => last ?? 'string')];
       return fc
-        .tuple(...types.map((arg) => ofType(arg, depth - 1)))
+        .tuple(...types.map((arg, index) => (func === 'info' && index === 1 ? vector : ofType(arg, depth - 1))))
         .map((given): Expr => ({ kind: 'call', func, args: given, span }));
     });
 }
 
 function aggregates(depth: number): fc.Arbitrary<Expr> {
-  const enabled = [...AGGREGATES.values()].filter(({ experimental }) => !experimental);
-  return fc.constantFrom(...enabled).chain(({ op, param }) =>
+  return fc.constantFrom(...AGGREGATES.values()).chain(({ op, param }) =>
     fc
       .record({
         expr: ofType('vector', depth - 1),

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ComityError } from '../../src/base/errors.ts';
 import { LIMITS } from '../../src/base/limits.ts';
+import { ALL_FEATURES } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { PromqlError, renderCaret } from '../../src/promql/parse-error.ts';
 import { printExpr } from '../../src/promql/print.ts';
@@ -11,14 +12,15 @@ const SEED = Number(process.env['COMITY_SEED'] ?? 20_260_102);
 const WORDS = (
   'up sum rate by without on ignoring group_left group_right bool offset and or unless atan2 start end fill step inf nan ' +
   'topk quantile count_values label_join time round ( ( ( ) ) ) { } [5m] [5m:] [1h:1m] [ ] , , : = == != =~ !~ < > + - ' +
-  '* / % ^ @ "a" \'b\' `c` {a="b"} {"x y"} 0x1F 1e3 .5 1_0 5m 1h30m 08 # \n " \\ é 😀 up up 1 2 a b'
+  '* / % ^ @ "a" \'b\' `c` {a="b"} {"x y"} 0x1F 1e3 .5 1_0 5m 1h30m 08 # \n " \\ é 😀 up up 1 2 a b anchored smoothed ' +
+  'fill(1) fill_left range() step() max_of info </ >/ [step() (5m) offset(1)'
 ).split(' ');
 
 /** Whatever the text: a tree that prints to a fixed point, or a typed error with a position inside the text. */
 function parseAnything(text: string): 'tree' | 'error' {
   let printed: string;
   try {
-    printed = printExpr(parseExpr(text));
+    printed = printExpr(parseExpr(text, ALL_FEATURES));
   } catch (error) {
     expect(error).toBeInstanceOf(ComityError);
     if (error instanceof PromqlError) {
@@ -30,7 +32,7 @@ function parseAnything(text: string): 'tree' | 'error' {
     return 'error';
   }
   // What is printed may be longer than what was written, with a space after each comma, and so too long.
-  if (printed.length <= LIMITS.expressionChars) expect(printExpr(parseExpr(printed))).toBe(printed);
+  if (printed.length <= LIMITS.expressionChars) expect(printExpr(parseExpr(printed, ALL_FEATURES))).toBe(printed);
   return 'tree';
 }
 
@@ -65,6 +67,15 @@ const HUGE: readonly (readonly [string, string])[] = [
   ['calls', 'abs('.repeat(15_000)],
   ['aggregations', 'sum by (a) ('.repeat(5000)],
   ['subqueries', `a${'[5m:]'.repeat(12_000)}`],
+  ['computed ranges', `a[${'(1+'.repeat(15_000)}`],
+  ['chains in ranges', `a[${'1+'.repeat(30_000)}1]`],
+  ['signs in ranges', `a[${'-'.repeat(60_000)}1]`],
+  ['powers in ranges', `a[${'2^'.repeat(30_000)}2]`],
+  ['nested max_of', `a offset ${'max_of('.repeat(8000)}`],
+  ['modifiers', `a${' anchored'.repeat(7000)}`],
+  ['fills', `a + ${'fill_left(1) '.repeat(5000)}b`],
+  ['stray bytes', `"${'\\xff'.repeat(16_000)}"`],
+  ['hexadecimal digits', `0x${'1e'.repeat(32_000)}`],
   ['offsets', `a${' offset 0s'.repeat(6000)}`],
   ['matchers', `a{${'b="c",'.repeat(10_000)}}`],
   ['labels', `a + on (${'b,'.repeat(16_000)}) group_left (${'c,'.repeat(16_000)}) a`],

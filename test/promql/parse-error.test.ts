@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ALL_FEATURES, type PromqlFeatures } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { PromqlError, renderCaret } from '../../src/promql/parse-error.ts';
 
@@ -17,7 +18,6 @@ const INVALID: readonly (readonly [string, string, string])[] = [
   ['"\\ud800"', '1:1', 'invalid Unicode code point'],
   ['"\\x4"', '1:1', 'too few digits'],
   ['"\\777"', '1:1', 'at most \\377'],
-  ['"\\xff"', '1:1', 'do not make valid UTF-8'],
   ['"\ufffd"', '1:1', 'invalid UTF-8 rune'],
   ['"\ud800"', '1:1', 'invalid UTF-8 rune'],
   ['a{b="c"', '1:8', 'unexpected end of input inside braces'],
@@ -67,15 +67,25 @@ const INVALID: readonly (readonly [string, string, string])[] = [
   ['Rate(a[5m])', '1:1', 'did you mean "rate"?'],
   ['zzzzzzzz(a)', '1:1', 'unknown function with name "zzzzzzzz"'],
   // Time.
-  ['a[]', '1:3', 'unexpected "]" in subquery or range selector, expected number or duration'],
+  ['a[]', '1:3', 'unexpected "]" in subquery or range selector, expected number, duration, step(), or range()'],
+  ['a[5m:*]', '1:6', 'in subquery selector, expected number, duration, step(), range(), or "]"'],
+  ['a[step():1m]', '1:9', 'unexpected colon before duration in duration expression'],
+  ['a[# b\n5m]', '1:3', 'unexpected character inside brackets: "#"'],
+  ['a[5m / 0]', '1:6', 'division by zero'],
+  ['a[5m % -0s]', '1:6', 'modulo by zero'],
+  ['a[(5m]', '1:6', 'unexpected "]" in subquery or range selector, expected an operator or ")"'],
+  ['a[max_of(1)]', '1:11', 'expected an operator or ","'],
+  ['a[step]', '1:7', 'expected "("'],
   ['a[b]', '1:3', 'unexpected "b" inside brackets'],
-  ['a[5m:1m:1m]', '1:8', 'unexpected ":" in subquery selector, expected "]"'],
+  ['a[5m:1m:1m]', '1:8', 'unexpected repeated colon in duration expression'],
   ['a[5m:c]', '1:6', 'unexpected "c" inside brackets'],
   ['a[0]', '1:3', 'duration must be greater than 0'],
   ['a[-5m]', '1:3', 'duration must be greater than 0'],
   ['a[1e20]', '1:3', 'duration out of range'],
-  ['a offset', '1:9', 'unexpected end of input in offset, expected number or duration'],
-  ['a offset NaN', '1:10', 'duration out of range'],
+  ['a offset', '1:9', 'unexpected end of input in offset, expected number, duration, step(), or range()'],
+  ['a offset (1) + b', '1:16', 'unexpected identifier "b" in offset'],
+  ['a offset 0.0001 offset 1', '1:1', 'offset may not be set multiple times'],
+  ['a offset step() offset 1', '1:1', 'offset may not be set multiple times'],
   ['a offset 5m offset 5m', '1:1', 'offset may not be set multiple times'],
   ['(a) offset 5m', '1:1', 'offset modifier must be preceded by'],
   ['a @ 1 @ 2', '1:1', '@ <timestamp> may not be set multiple times'],
@@ -110,19 +120,26 @@ const INVALID: readonly (readonly [string, string, string])[] = [
   ['1[5m:]', '1:1', 'subquery is only allowed on instant vector, got scalar instead'],
   ['{}', '1:1', 'vector selector must contain at least one non-empty matcher'],
   ['1 + {a=~".*",b!="c",d=""}', '1:5', 'vector selector must contain at least one non-empty matcher'],
-  // What Prometheus has, or has behind flags, and this parser refuses by name.
-  ['mad_over_time(a[5m])', '1:1', 'function "mad_over_time" is experimental and not enabled'],
-  ['start()', '1:1', 'function "start" is experimental and not enabled'],
-  ['limitk(1, a)', '1:1', 'aggregation limitk() is experimental and not supported'],
-  ['a + fill(0) b', '1:5', 'modifier fill of operator + is experimental and not supported'],
-  ['rate(a[5m] anchored)', '1:12', 'modifier anchored is experimental and not supported'],
-  ['a smoothed', '1:3', 'modifier smoothed is experimental and not supported'],
-  ['a[5m + 1m]', '1:6', 'duration expressions are not supported'],
-  ['a[(5m)]', '1:3', 'duration expressions are not supported'],
-  ['a[step()]', '1:3', 'duration expressions are not supported'],
-  ['a offset -(5m)', '1:11', 'duration expressions are not supported'],
-  ['a offset --1 ^ 2', '1:14', 'duration expressions are not supported'],
-  ['a </ b', '1:3', 'operator </ (trimming of histograms) is not supported'],
+  ['1 and fill(0) a', '1:7', 'binop fill modifiers are experimental and not enabled'],
+  ['a >/ bool b', '1:3', 'bool modifier can only be used on comparison operators'],
+  // What is behind feature flags.
+  [
+    'mad_over_time(a[5m])',
+    '1:1',
+    'function "mad_over_time" is not enabled: it is experimental; the feature promql-exp',
+  ],
+  ['start()', '1:1', 'function "start" is not enabled: it is experimental'],
+  [
+    'limitk(1, a)',
+    '1:1',
+    'limitk() is experimental and not enabled; the feature promql-experimental-functions enables',
+  ],
+  ['a + fill(0) b', '1:5', 'binop fill modifiers are experimental and not enabled; the feature promql-binop-fill-mod'],
+  ['rate(a[5m] anchored)', '1:12', 'anchored modifier is experimental and not enabled; the feature promql-extended-r'],
+  ['a smoothed', '1:3', 'smoothed modifier is experimental and not enabled'],
+  // What Prometheus takes and this parser refuses.
+  ['a offset NaN', '1:10', 'duration out of range'],
+  ['a @ 1e16', '1:1', 'timestamp out of bounds for @ modifier'],
   ['a{b=~"\\\\pL{1000}"}', '1:3', 'the regular expressions of this query are too large together'],
 ];
 
@@ -134,9 +151,35 @@ test.for(INVALID)('%s is an error at %s: %s', ([written, position, part]) => {
   expect(error.message).toContain(part);
 });
 
-function errorOf(written: string): PromqlError {
+/** With every feature. */
+const INVALID_ANYHOW: readonly (readonly [string, string, string])[] = [
+  ['1 + fill(0) a', '1:1', 'filling in missing series only allowed between instant vectors'],
+  ['a and fill(0) b', '1:1', 'filling in missing series not allowed for set operators'],
+  ['a + fill() b', '1:10', 'unexpected ")" in fill modifier, expected number'],
+  ['a + fill_left(1) fill_left(2) b', '1:27', 'unexpected "("'],
+  ['a[5m:] anchored', '1:1', 'anchored modifier is not supported for subqueries'],
+  ['(a) smoothed', '1:1', 'smoothed modifier not implemented'],
+  ['a smoothed anchored', '1:1', 'anchored and smoothed modifiers cannot be used together'],
+  ['info(a, b)', '1:9', 'expected label selectors only, got vector selector instead'],
+  ['info(a, ({b="c"}))', '1:9', 'expected label selectors only'],
+  ['START()', '1:1', 'unknown function with name "START"; did you mean "start"?'],
+  ['max_ov(1, 2)', '1:1', 'did you mean "max_of"?'],
+];
+
+test.for(INVALID_ANYHOW)('%s is an error with every feature', ([written, position, part]) => {
+  const error = errorOf(written, ALL_FEATURES);
+  expect(`${error.line}:${error.column}`).toBe(position);
+  expect(error.message).toContain(part);
+});
+
+test('a function that is not enabled is not suggested', () => {
+  expect(errorOf('mad_over_tim(a[5m])').message).not.toContain('mad_over_time');
+  expect(errorOf('mad_over_tim(a[5m])', ALL_FEATURES).message).toContain('did you mean "mad_over_time"?');
+});
+
+function errorOf(written: string, features?: PromqlFeatures): PromqlError {
   try {
-    parseExpr(written);
+    parseExpr(written, features);
   } catch (error) {
     if (error instanceof PromqlError) return error;
     throw error;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
 import { children, type Expr } from '../../src/promql/ast.ts';
 import { checkExpr } from '../../src/promql/check.ts';
+import { ALL_FEATURES } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { printExpr } from '../../src/promql/print.ts';
 
@@ -18,7 +19,10 @@ const VALID: readonly (readonly [string, string?])[] = [
   ['1_0.5e1_0', '105000000000'],
   ['.5', '0.5'],
   ['1.', '1'],
-  ['-1e-7', '-1e-7'],
+  ['-1e-7', '-0.0000001'],
+  ['1e21', '1000000000000000000000'],
+  ['1.5e-7', '0.00000015'],
+  ['(0xee)', '(238)'],
   ['inf', '+Inf'],
   ['- INF', '-Inf'],
   ['NaN'],
@@ -32,7 +36,8 @@ const VALID: readonly (readonly [string, string?])[] = [
   ['"\\xc3\\xa9"', '"é"'],
   ['`a\\n"b"`', '"a\\\\n\\"b\\""'],
   ['"\\U000e0001"'],
-  ['"\\a\\t\\ufffd"', '"\\u0007\\t\\ufffd"'],
+  ['"\\a\\t\\ufffd"'],
+  ['"\\xff\\xc3\\xa9\\xe2\\x82"', '"\\xffé\\xe2\\x82"'],
   // Selectors.
   ['up'],
   ['a:b'],
@@ -100,6 +105,7 @@ const VALID: readonly (readonly [string, string?])[] = [
   ['SUM BY (x) (a)', 'sum by (x) (a)'],
   ['sum(a) by (x, y)', 'sum by (x, y) (a)'],
   ['sum by () (a)', 'sum(a)'],
+  ['sum by ("without", WITHOUT_) (a)', 'sum by ("without", WITHOUT_) (a)'],
   ['sum without () (a)'],
   ['topk without (x) (5, a)'],
   ['count_values("v", a)'],
@@ -115,6 +121,65 @@ const VALID: readonly (readonly [string, string?])[] = [
 
 test.for(VALID)('%s', ([written, printed = written]) => {
   expect(printExpr(parseExpr(written))).toBe(printed);
+});
+
+/** With every feature. */
+const FEATURED: readonly (readonly [string, string?])[] = [
+  ['a + FILL(1) b', 'a + fill (1) b'],
+  ['a + on (c) group_left () fill_left (-300) fill_right (+Inf) b'],
+  ['a + fill_right(5m)fill_left(5m) b', 'a + fill (300) b'],
+  ['a + fill (1e+06) b'],
+  ['fill + fill_left - fill_right'],
+  ['rate(a[5m] anchored offset 1m)'],
+  ['a anchored[5m]', 'a[5m] anchored'],
+  ['a @ 1.000 smoothed offset 5m'],
+  ['a </ 1 >/ on (b) c'],
+  ['limitk by (a) (1, b)'],
+  ['info(a, {})'],
+  ['info(a, {"b",c="d"})', 'info(a, {__name__="b",c="d"})'],
+  ['max_of(step(), range()) - start() * end()'],
+  ['max_of{a="b"} + step + range'],
+];
+
+test.for(FEATURED)('%s', ([written, printed = written]) => {
+  expect(printExpr(parseExpr(written, ALL_FEATURES))).toBe(printed);
+});
+
+/** Durations that are computed need no feature. */
+const COMPUTED: readonly (readonly [string, string?])[] = [
+  ['a[5m * 2]'],
+  ['a[--5m]', 'a[5m]'],
+  ['a[-(-5m)]'],
+  ['a[((5m))]', 'a[(5m)]'],
+  ['a[STEP( )+range()]', 'a[step() + range()]'],
+  ['a[2 ^ -step() ^ 2 * 3]'],
+  ['a[-step() ^ 2]'],
+  ['a[5m - (1 - 2)]'],
+  ['a[max_of(5m, step()) % 7:min_of(1, range()) / 2]'],
+  ['a[5m # b\n:1m]', 'a[5m:1m]'],
+  ['a offset step() + 5'],
+  ['a offset -step() ^ 2'],
+  ['a offset +step() ^ 2', 'a offset step() ^ 2'],
+  ['a offset -(5m) * 2'],
+  ['a offset (5m) * 2'],
+  ['(a offset (5m)) * 2'],
+  ['a offset --5m * 2', 'a offset (5m * 2)'],
+  ['a offset --step()'],
+  ['a offset max_of(1, 2) + 3'],
+  ['a[0.0001]'],
+  ['a[5m:0.0001]'],
+  ['a offset 0 offset 5m', 'a offset 5m'],
+];
+
+test.for(COMPUTED)('%s', ([written, printed = written]) => {
+  expect(printExpr(parseExpr(written))).toBe(printed);
+});
+
+test('an operator after an offset takes the selector, unless the offset goes on', () => {
+  expect(parseExpr('a offset step() + 5')).toMatchObject({ kind: 'binary', left: { offsetExpr: { kind: 'step' } } });
+  expect(parseExpr('a offset -(5m) + 5')).toMatchObject({ kind: 'binary', left: { offsetExpr: { kind: 'negative' } } });
+  expect(parseExpr('a offset (5m) + 5')).toMatchObject({ kind: 'vector', offsetExpr: { kind: 'operation', op: '+' } });
+  expect(parseExpr('a offset --1 + 5')).toMatchObject({ kind: 'vector', offsetExpr: { left: { value: 1 } } });
 });
 
 describe('depth', () => {

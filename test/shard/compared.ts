@@ -1,14 +1,17 @@
 import { ComityError } from '../../src/base/errors.ts';
-import { startUsage } from '../../src/engine/usage.ts';
-import { evaluate, type Value } from '../../src/engine/evaluate.ts';
+import { evaluate } from '../../src/engine/evaluate.ts';
+import type { Value } from '../../src/engine/evaluation.ts';
 import { instantGrid, rangeGrid, type QueryGrid } from '../../src/model/grid.ts';
 import type { Source } from '../../src/model/source.ts';
 import { normalise } from '../../src/plan/normalise.ts';
 import type { Expr } from '../../src/promql/ast.ts';
+import { NO_FEATURES } from '../../src/promql/features.ts';
+import { printExpr } from '../../src/promql/print.ts';
 import type { Queries } from '../../src/shard/queries.ts';
 import { matrixJson, vectorJson } from '../../src/wire/prometheus-json.ts';
 import { readAnswer, type Answer } from '../differential/answer.ts';
 import { compareAnswers } from '../differential/compare.ts';
+import { contextOver } from '../engine/context.ts';
 import { termSum } from '../differential/companion.ts';
 import type { When } from '../differential/generator.ts';
 import { rankingOf, termLookup } from '../differential/verdict.ts';
@@ -21,14 +24,7 @@ export function gridOf(when: When): QueryGrid {
 
 /** What one source that holds everything gives. */
 export function wholeValue(expr: Expr, grid: QueryGrid, source: Source): Value {
-  return evaluate(normalise(expr, grid), {
-    grid,
-    lookbackMs: LOOKBACK_MS,
-    source,
-    merged: [],
-    usage: startUsage(Infinity),
-    scope: 'whole',
-  });
+  return evaluate(normalise(expr, grid), contextOver(source, grid, { lookbackMs: LOOKBACK_MS }));
 }
 
 /** A vector, or the error of `make`, as a client reads it. */
@@ -44,8 +40,13 @@ export async function answerOf(when: When, make: () => Value | Promise<Value>): 
 
 export async function given(queries: Queries, expr: Expr, when: When): Promise<Answer> {
   const grid = gridOf(when);
-  const question = { kind: when.kind, expr, grid, lookbackMs: LOOKBACK_MS, deadlineMs: Date.now() + 30_000, limit: 0 };
-  return outcome(async () => Buffer.from(await queries.answer(question, new AbortController().signal)).toString());
+  const text = printExpr(expr);
+  const settings = { lookbackMs: LOOKBACK_MS, features: NO_FEATURES, deadlineMs: Date.now() + 30_000, limit: 0 };
+  const question = { kind: when.kind, expr, text, grid, ...settings };
+  return outcome(async () => {
+    const { envelope } = await queries.answer(question, new AbortController().signal);
+    return Buffer.from(envelope).toString();
+  });
 }
 
 /** How two answers to `expr` differ, errors by their codes; undefined where they are equal as PromQL understands it. */

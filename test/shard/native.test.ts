@@ -1,5 +1,6 @@
 import { afterAll, expect, it } from 'vitest';
 import { rangeGrid, instantGrid } from '../../src/model/grid.ts';
+import { NO_FEATURES } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { openQueries } from '../../src/shard/queries.ts';
 import { exponential, nativeSeries } from '../engine/native-series.ts';
@@ -42,19 +43,20 @@ it.each([
   ['h and h', 8],
   ['count(h)', 0],
   ['topk(2, count_over_time(h[5m]))', 0],
-  ['sum(h)', 'unsupported: native histograms in sum() cannot be evaluated yet'],
-  ['-h', 'unsupported: native histograms in a unary minus cannot be evaluated yet'],
+  ['-h', 8],
+  ['sum by (i) (h)', 8],
+  ['sum by (i) (rate(h[5m])) * 2', 0],
 ])('native histograms move between shards: %s', async (text, want) => {
   const grids = [instantGrid(9 * MINUTE_MS), rangeGrid(0, 9 * MINUTE_MS, MINUTE_MS)];
   for (const grid of text.endsWith(']') ? grids.slice(0, 1) : grids) {
     const kind = grid.steps === 1 ? 'instant' : 'range';
-    const question = { kind, expr: parseExpr(text), grid, lookbackMs: 300_000, limit: 0 } as const;
+    const question = { kind, text, expr: parseExpr(text), grid, lookbackMs: 300_000, features: NO_FEATURES, limit: 0 } as const;
     const answers = [];
     for (const queries of WAYS) {
       const asked = queries.answer({ ...question, deadlineMs: Date.now() + 10_000 }, new AbortController().signal);
       answers.push(
         await asked.then(
-          (bytes) => Buffer.from(bytes).toString(),
+          ({ envelope }) => Buffer.from(envelope).toString(),
           (error: Error) => error.message,
         ),
       );

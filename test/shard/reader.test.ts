@@ -4,6 +4,7 @@ import { ComityError } from '../../src/base/errors.ts';
 import { LIMITS } from '../../src/base/limits.ts';
 import { instantGrid } from '../../src/model/grid.ts';
 import type { Matcher } from '../../src/model/matcher.ts';
+import { NO_FEATURES } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { localShard } from '../../src/shard/local-shard.ts';
 import { openQueries } from '../../src/shard/queries.ts';
@@ -32,9 +33,9 @@ const HELD = [
 
 function query(text: string, rest: Partial<ShardQuery> = {}): ShardQuery {
   return {
-    fragments: [{ answer: 'vector', expr: parseExpr(text) }],
-    grid: instantGrid(0),
+    fragments: [{ answer: 'vector', expr: parseExpr(text), grid: instantGrid(0) }],
     lookbackMs: 300_000,
+    features: NO_FEATURES,
     scope: 'part',
     releases: false,
     spent: NOTHING_SPENT,
@@ -74,7 +75,7 @@ describe.each(WAYS)('a shard %s', (_, reach) => {
     }
     for (const answer of ['partial', 'samples'] as const) {
       const expr = parseExpr(answer === 'partial' ? 'sum(secret_revenue)' : 'secret_revenue[5m]');
-      const fragments = [{ answer, expr }] as unknown as ShardQuery['fragments'];
+      const fragments = [{ answer, expr, grid: instantGrid(0) }] as unknown as ShardQuery['fragments'];
       await expect(shard.run(query('1', { fragments, releases: true }))).rejects.toMatchObject({ code: 'refused' });
     }
     expect((await shard.run(query('up', { releases: true }))).fragments[0]).toHaveLength(3);
@@ -102,7 +103,7 @@ describe.each(WAYS)('a shard %s', (_, reach) => {
 
   it('goes on from what the request has spent', async () => {
     const { spent } = await shard.run(query('up'));
-    expect(spent).toEqual({ series: 3, cells: 3, regexWork: 0 });
+    expect(spent).toEqual({ series: 3, cells: 3, samples: 3, regexWork: 0 });
     const most = { ...NOTHING_SPENT, series: LIMITS.seriesPerQuery - 2 };
     await expect(shard.run(query('up', { spent: most }))).rejects.toMatchObject({ code: 'limit' });
     expect((await shard.run(query('up{pod=~".+"}', { spent: most }))).spent.series).toBe(LIMITS.seriesPerQuery);
@@ -133,8 +134,8 @@ describe.each(WAYS)('a shard %s', (_, reach) => {
 
 describe('the limits of one request hold over all its shards', () => {
   const spent = { ...NOTHING_SPENT, series: LIMITS.seriesPerQuery - 2 };
-  const fragment = { answer: 'vector', expr: parseExpr('up') } as const;
-  const question = { fragment, grid: instantGrid(0), lookbackMs: 300_000, deadlineMs: Date.now() + 60_000 };
+  const fragment = { answer: 'vector', expr: parseExpr('up'), grid: instantGrid(0) } as const;
+  const question = { fragment, lookbackMs: 300_000, deadlineMs: Date.now() + 60_000 };
 
   it.each([1, 2, 3])('%i', async (count) => {
     const queries = openQueries(memoryShards(HELD, count, OPTIONS));
@@ -146,7 +147,7 @@ describe('the limits of one request hold over all its shards', () => {
   it('and so does that of regular expressions, which go to each anew', async () => {
     const matcher: Matcher = { name: 'service', op: '=~', value: '[a-z]{1,9}[0-9]{0,99}' };
     const regex = { kind: 'vector', matchers: [matcher], offsetMs: 0, span: { start: 0, end: 0 } } as const;
-    const asked = { ...question, fragment: { answer: 'vector', expr: regex } as const };
+    const asked = { ...question, fragment: { answer: 'vector', expr: regex, grid: instantGrid(0) } as const };
     const open = HELD.slice(0, 3);
     for (const count of [1, 3]) {
       const queries = openQueries(memoryShards(open, count, OPTIONS).map(overPort));
@@ -185,11 +186,11 @@ describe('when the other end is gone', () => {
     }));
     const queries = openQueries(shards.map(overPort));
     onTestFinished(() => queries.close());
-    const fragment = { answer: 'vector', expr: parseExpr('up') } as const;
+    const fragment = { answer: 'vector', expr: parseExpr('up'), grid: instantGrid(0) } as const;
     const ask = () => {
       const deadlineMs = Date.now() + 20_000;
       return queries.fragment(
-        { fragment, grid: instantGrid(0), lookbackMs: 300_000, spent: NOTHING_SPENT, deadlineMs },
+        { fragment, lookbackMs: 300_000, spent: NOTHING_SPENT, deadlineMs },
         FOREVER,
       );
     };
@@ -207,10 +208,9 @@ describe('when the other end is gone', () => {
   it('nobody waits longer than until the deadline', async () => {
     const silent: ShardReader = { ...localShard(bareSource(memorySource([]))), run: () => new Promise(() => {}) };
     const queries = openQueries([silent]);
-    const fragment = { answer: 'vector', expr: parseExpr('up') } as const;
+    const fragment = { answer: 'vector', expr: parseExpr('up'), grid: instantGrid(0) } as const;
     const question = {
       fragment,
-      grid: instantGrid(0),
       lookbackMs: 1,
       spent: NOTHING_SPENT,
       deadlineMs: Date.now() + 20,

@@ -19,6 +19,7 @@ export const FLOORS = [
   'coverage',
   'api',
   'shard',
+  'promqltest',
   'slo',
   'agent',
   'hub',

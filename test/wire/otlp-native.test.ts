@@ -122,7 +122,7 @@ test('a classic histogram and a summary are one point each, a start is on every 
   ]);
   expect([...(batch.continues ?? [])]).toEqual([0, 1, 1, 0, 1, 1, 0]);
   const start = NOW_MS - 1000;
-  expect([...(batch.startTimes ?? [])]).toEqual([start, start, start, 0, 0, 0, 0]);
+  expect([...(batch.startTimes ?? [])]).toEqual([start, start, start, 0, 0, 0, NOW_MS + 1]);
 });
 
 test('metadata comes once for each metric that had a point taken', () => {

@@ -157,19 +157,19 @@ function expectedRows(one: Case, hasStarts: boolean): Row[] {
   const stored = labelsRecord(labelsFrom([...one.labels, ['domain', 'eu']]));
   const own = one.labels.find(([label]) => label === 'domain')?.[1] ?? '';
   if (own !== '') stored['exported_domain'] = own;
-  const startOf = (startMs: number, timeMs: number, isStale: boolean) =>
-    hasStarts && startMs <= timeMs && !isStale ? startMs : 0;
+  const startOf = (startMs: number, isStale: boolean) =>
+    hasStarts && Number.isSafeInteger(startMs) && !isStale ? startMs : 0;
   return [
     ...one.samples.map((sample) => ({
       labels: stored,
       timeMs: sample.timestamp,
-      startMs: startOf(sample.startTimestamp, sample.timestamp, sample.value === STALE),
+      startMs: startOf(sample.startTimestamp, sample.value === STALE),
       value: sample.value === STALE ? ('stale' as const) : sample.value,
     })),
     ...one.histograms.map(({ sent, row }) => ({
       labels: stored,
       timeMs: sent.timestamp!,
-      startMs: startOf(sent.startTimestamp!, sent.timestamp!, row === 'stale'),
+      startMs: startOf(sent.startTimestamp!, row === 'stale'),
       value: row,
     })),
   ];

@@ -57,7 +57,8 @@ describe('samples', () => {
   test.each([
     ['a start', T - 1000, T - 1000],
     ['the time itself', T, T],
-    ['a start after the sample says nothing', T + 1, 0],
+    ['a start after the sample', T + 1, T + 1],
+    ['a start that no float holds', 2 ** 53, 0],
     ['none', 0, 0],
   ])('start: %s', (_what, startTimestamp, want) => {
     const samples = [{ value: 1, timestamp: T, startTimestamp }];

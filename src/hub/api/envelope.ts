@@ -13,11 +13,12 @@ export function sendSuccess(
   data: string,
   coverage?: Coverage,
   warnings: readonly string[] = [],
+  infos: readonly string[] = [],
 ): FastifyReply {
   if (coverage !== undefined) reply.headers(coverageHeaders(coverage));
   const gap = coverage === undefined ? undefined : coverageWarning(coverage);
   const others = warnings.filter((warning) => warning !== gap);
-  return sendData(reply, data, gap === undefined ? others : [gap, ...others, gap]);
+  return sendData(reply, data, gap === undefined ? others : [gap, ...others, gap], infos);
 }
 
 /** Errors in Prometheus's envelope; one of an incomplete answer carries the coverage that says what is missing. */

@@ -10,8 +10,10 @@ import {
   readQuery,
   type QueryKind,
 } from '../../api/query.ts';
+import { promqlApi, type ApiFeatures } from '../../api/promql.ts';
 import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
+import type { PromqlFeatures } from '../../promql/features.ts';
 import { runLabels } from '../labels.ts';
 import { runQuery } from '../query.ts';
 import type { Registry } from '../registry.ts';
@@ -22,6 +24,7 @@ export interface PrometheusApiDeps {
   readonly domainLabel: string;
   readonly lookbackMs: number;
   readonly queryTimeoutMs: number;
+  readonly features: PromqlFeatures;
   onQuery(outcome: string, seconds: number): void;
 }
 
@@ -34,8 +37,23 @@ export function prometheusApi(app: FastifyInstance, deps: PrometheusApiDeps): vo
     const { name } = request.params as { name: string };
     return answerLabels(deps, request, reply, unescapeLabelName(name));
   });
+  promqlApi(app, deps.features, HUB_API);
   app.get('/api/v1/status/buildinfo', (_request, reply) => sendSuccess(reply, buildInfoJson()));
 }
+
+const HUB_API: ApiFeatures = {
+  admin: false,
+  exclude_alerts: false,
+  label_values_match: true,
+  lifecycle: false,
+  otlp_write_receiver: false,
+  query_stats: false,
+  query_warnings: true,
+  remote_write_receiver: false,
+  search: false,
+  time_range_labels: true,
+  time_range_series: false,
+};
 
 async function answer(
   deps: PrometheusApiDeps,
@@ -47,16 +65,16 @@ async function answer(
   let outcome = 'error';
   try {
     const params = requestParams(request);
-    const { limit, ...query } = readQuery(params, kind, deps);
+    const { text, expr, grid, lookbackMs, deadlineMs, limit, warnings: known } = readQuery(params, kind, deps);
     const allowPartial = switchParam(params, 'partial_response') && request.headers['fromalert'] !== 'true';
-    const result = await runQuery({ ...query, allowPartial }, deps.registry, deps.domainLabel);
+    const query = { text, expr, grid, lookbackMs, deadlineMs, features: deps.features, allowPartial };
+    const result = await runQuery(query, deps.registry, deps.domainLabel);
     outcome = result.coverage.complete ? 'complete' : 'partial';
     const limited = limitRows(result.value, kind, limit);
     const coverage = JSON.stringify(result.coverage);
-    return sendSuccess(reply, `{${kind.json(limited.value, query.grid)},"coverage":${coverage}}`, result.coverage, [
-      ...result.warnings,
-      ...limited.warnings,
-    ]);
+    const data = `{${kind.json(limited.value, grid)},"coverage":${coverage}}`;
+    const warnings = [...result.warnings, ...result.notes.warnings, ...limited.warnings, ...known];
+    return sendSuccess(reply, data, result.coverage, warnings, result.notes.infos);
   } catch (error) {
     if (error instanceof ComityError) outcome = error.code;
     throw error;

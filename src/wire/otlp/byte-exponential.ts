@@ -71,7 +71,7 @@ export function addExponentialBytes(walk: PointWalk, context: BytesContext, star
   const { attributesAt: from, attributesEnd: to, stale, hasExemplars } = fields;
   const point: ExponentialPoint = {
     timeMs,
-    startMs: startMillisAt(view, fields.startAt, timeMs),
+    startMs: startMillisAt(view, fields.startAt),
     stale,
     count: countAt < 0 ? 0 : unsigned64At(view, countAt),
     sum: sumAt < 0 ? undefined : view.getFloat64(sumAt, true),

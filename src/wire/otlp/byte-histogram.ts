@@ -63,7 +63,7 @@ export function addHistogramBytes(walk: PointWalk, context: BytesContext, start:
   const { attributesAt: from, attributesEnd: to, stale, hasExemplars } = fields;
   const point: ExplicitPoint = {
     timeMs,
-    startMs: startMillisAt(view, fields.startAt, timeMs),
+    startMs: startMillisAt(view, fields.startAt),
     stale,
     count: countAt < 0 ? 0 : unsigned64At(view, countAt),
     sum: sumAt < 0 ? undefined : view.getFloat64(sumAt, true),

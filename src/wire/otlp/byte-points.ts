@@ -115,7 +115,7 @@ function addNumberBytes(walk: PointWalk, context: BytesContext, start: number, e
   const known = knownPoint(walk, context, attributesAt, attributesEnd);
   const point = countedPoint(walk, context, NUMBER_POINT, known, attributesAt, attributesEnd);
   if (point === undefined) return true;
-  const startMs = startMillisAt(view, startAt, timeMs);
+  const startMs = startMillisAt(view, startAt);
   const value = valueAt < 0 ? 0 : isInt ? signed64At(view, valueAt) : view.getFloat64(valueAt, true);
   const series = intake.builder.series(point.handle);
   addRow(context, series, timeMs, startMs, stale, value);

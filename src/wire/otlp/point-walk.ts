@@ -59,9 +59,7 @@ export function millisAt(view: DataView, at: number): number {
   return high * 4294 + Math.floor((high * 967_296 + view.getUint32(at, true)) / 1_000_000);
 }
 
-/** The start at `at`, -1 where none was sent, of a point at `timeMs`; 0 where it says nothing. */
-export function startMillisAt(view: DataView, at: number, timeMs: number): number {
-  if (at < 0) return 0;
-  const startMs = millisAt(view, at);
-  return startMs <= timeMs ? startMs : 0;
+/** The start at `at`, -1 where none was sent; 0 where it is not known. */
+export function startMillisAt(view: DataView, at: number): number {
+  return at < 0 ? 0 : millisAt(view, at);
 }

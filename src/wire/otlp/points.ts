@@ -21,7 +21,7 @@ export function pointTimes(context: PointContext, point: DataPoint): PointTimes 
     rejectPoint(context, 'too_far_in_future', detail);
     return undefined;
   }
-  return { timeMs, startMs: startOf(point.startTimeUnixNano, timeMs), stale: isStale(point) };
+  return { timeMs, startMs: startOf(point.startTimeUnixNano), stale: isStale(point) };
 }
 
 /** Adds the sample of a gauge or sum, unless it is rejected. */
@@ -103,11 +103,9 @@ export function addRow(
   }
 }
 
-/** When a counter started, in ms; a start after the point says nothing. */
-function startOf(start: UnixNano, timeMs: number): number {
-  if (start === 0n) return 0;
-  const startMs = nanosToMs(start);
-  return startMs <= timeMs ? startMs : 0;
+/** When a counter started, in ms; 0 where that is not known. */
+function startOf(start: UnixNano): number {
+  return start === 0n ? 0 : nanosToMs(start);
 }
 
 function isStale(point: DataPoint): boolean {

@@ -139,10 +139,10 @@ export function readSample(request: Request, series: WireSeries, end: number): v
     return;
   }
   const index = indexOf(request, series, timeMs);
-  if (value === value) request.builder.sample(index, timeMs, value, SET, startOf(startMs, timeMs));
+  if (value === value) request.builder.sample(index, timeMs, value, SET, startOf(startMs));
   else if (isStale(cursor, valueAt)) request.builder.stale(index, timeMs);
   // The bits of any other NaN say nothing.
-  else request.builder.sample(index, timeMs, NaN, SET, startOf(startMs, timeMs));
+  else request.builder.sample(index, timeMs, NaN, SET, startOf(startMs));
 }
 
 export function addHistogram(request: Request, series: WireSeries, read: WireHistogram): void {
@@ -159,7 +159,7 @@ export function addHistogram(request: Request, series: WireSeries, read: WireHis
   }
   request.histograms++;
   series.layout = read.histogram.layout;
-  return request.builder.histogram(index, timeMs, read.histogram, SET, startOf(startMs, timeMs));
+  return request.builder.histogram(index, timeMs, read.histogram, SET, startOf(startMs));
 }
 
 /** `pairs` are the exemplar's own labels, as those of a series. */
@@ -196,9 +196,9 @@ const METRIC_TYPES: readonly MetricType[] = [
   'stateset',
 ];
 
-/** A start after the sample says nothing. */
-function startOf(startMs: number, timeMs: number): number {
-  return Number.isSafeInteger(startMs) && startMs <= timeMs ? startMs : 0;
+/** One that no float holds says nothing. One after its sample is kept: that it stays the same from sample to sample tells. */
+function startOf(startMs: number): number {
+  return Number.isSafeInteger(startMs) ? startMs : 0;
 }
 
 const scratch = new Float64Array(1);
