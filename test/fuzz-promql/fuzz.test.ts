@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { findOracle } from '../oracle/oracle.ts';
+import { MUTANT_NAMES } from './mutants.ts';
+
+const PROGRAM = fileURLToPath(new URL('main.ts', import.meta.url));
+const SEED = String(process.env['COMITY_SEED'] ?? 1);
+/** As many with mutants as without: what finds a mutant is then a case that is right without it. */
+const CASES = 600;
+const TIMEOUT_MS = 180_000;
+
+const oracle = await findOracle();
+
+interface Run {
+  readonly code: number | string | null | undefined;
+  readonly summary: Readonly<Record<string, unknown>>;
+  readonly log: string;
+}
+
+/** Runs the command as `npm run fuzz:promql` does; `summary` is the JSON that it prints. */
+function fuzz(...args: string[]): Promise<Run> {
+  const argv = [PROGRAM, '--seed', SEED, '--json', ...args];
+  // The program that was found is named, so that nothing is looked for or built again.
+  const env = { ...process.env, COMITY_ORACLE: oracle };
+  return new Promise((resolve) => {
+    execFile(process.execPath, argv, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      const summary = stdout === '' ? {} : (JSON.parse(stdout) as Run['summary']);
+      resolve({ code: error === null ? 0 : error.code, summary, log: stderr });
+    });
+  });
+}
+
+describe.skipIf(oracle === undefined)(`the engine against Prometheus, seed ${SEED}`, () => {
+  test.each(['0', '2'])('gives no wrong answer with %s shards', { timeout: TIMEOUT_MS }, async (shards) => {
+    const { code, summary, log } = await fuzz('--cases', String(CASES), '--shards', shards);
+    expect({ code, ...summary }, log).toMatchObject({ code: 0, cases: CASES, wrong: 0, wrongCases: [], problems: [] });
+  });
+
+  test.for(MUTANT_NAMES)('catches the mutant %s', { timeout: TIMEOUT_MS }, async (name) => {
+    const { code, summary, log } = await fuzz('--cases', String(CASES), '--mutant', name);
+    expect({ code, ...summary }, log).toMatchObject({ code: 1, wrong: 1, mutant: name });
+  });
+});

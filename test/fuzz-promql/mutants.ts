@@ -1,0 +1,164 @@
+import { MUTANTS as OF_FEDERATIONS } from '../differential/mutants.ts';
+import type { Edit } from '../plant-edits.ts';
+
+interface Mutant {
+  readonly what: string;
+  readonly edits: readonly Edit[];
+}
+
+function mutant(what: string, file: string, find: string, replace: string): Mutant {
+  return { what, edits: [{ file: `src/${file}`, find, replace }] };
+}
+
+/** Faults that engines have had, or nearly; the fuzzing must find each of them. */
+export const MUTANTS = {
+  'lost-stale-marker': OF_FEDERATIONS['lost-stale-marker'],
+  'no-compensation': OF_FEDERATIONS['no-compensation'],
+  'closed-lookback': mutant(
+    'an instant selector sees a sample that is as old as the lookback',
+    'engine/select.ts',
+    'lastMs > end - lookbackMs',
+    'lastMs >= end - lookbackMs',
+  ),
+  'left-closed': mutant(
+    'range windows include the sample at their left end',
+    'engine/rollup-kernels.ts',
+    'while (from < to && times[from]! <= start) from++;\n      const enough',
+    'while (from < to && times[from]! < start) from++;\n      const enough',
+  ),
+  'offset-sign': mutant(
+    'an offset goes into the future',
+    'engine/read-times.ts',
+    'at: (step) => stepTime(grid, step) - offsetMs',
+    'at: (step) => stepTime(grid, step) + offsetMs',
+  ),
+  'at-without-offset': mutant(
+    'an offset does not count beside @',
+    'engine/read-times.ts',
+    'const fixed = at.ms - offsetMs;',
+    'const fixed = at.ms;',
+  ),
+  'unaligned-subquery': mutant(
+    'a subquery begins at its window instead of at a multiple of its step',
+    'engine/subquery.ts',
+    '(Math.floor((firstMs - rangeMs) / stepMs) + 1) * stepMs',
+    'firstMs - rangeMs + stepMs',
+  ),
+  'kept-names': mutant(
+    'metric names stay where values mean something else',
+    'engine/names.ts',
+    'const rest = nameless(row);',
+    'const rest = row;',
+  ),
+  'names-never-dropped': mutant(
+    'names that are to go at the end stay',
+    'engine/names.ts',
+    'row.dropsName === true ? nameless(row) : row',
+    'row',
+  ),
+  'no-zero-point': mutant(
+    'a rate is extended to before the counter was zero',
+    'engine/extrapolated.ts',
+    'if (toZero < toStart) toStart = toZero;',
+    '',
+  ),
+  'far-edge': mutant(
+    'a rate is extended by a whole spacing where a series ends',
+    'engine/extrapolated.ts',
+    'isFar(toEnd, sampled, gaps)) toEnd = sampled / gaps / 2;',
+    'isFar(toEnd, sampled, gaps)) toEnd = sampled / gaps;',
+  ),
+  'linear-quantile': mutant(
+    'quantiles are interpolated linearly within exponential buckets',
+    'model/histogram-quantile.ts',
+    'return valueAt(lower, upper, fraction);',
+    'return lower + (upper - lower) * fraction;',
+  ),
+  'two-sided-zero': mutant(
+    'the zero bucket of positive observations begins below zero',
+    'model/histogram-quantile.ts',
+    'if (negative.length === 0 && positive.length > 0) bucket.lower = 0;',
+    'if (negative.length < 0) bucket.lower = 0;',
+  ),
+  'lowest-bucket': mutant(
+    'nothing is interpolated in the lowest classic bucket',
+    'engine/bucket-quantile.ts',
+    'const start = b === 0 ? 0 : bounds[b - 1]!;',
+    'const start = b === 0 ? bounds[0]! : bounds[b - 1]!;',
+  ),
+  'silent-mending': mutant(
+    'classic buckets are made monotonic without a note',
+    'engine/bucket-quantile.ts',
+    'mending.isForced = true;',
+    '',
+  ),
+  'nearest-quantile': mutant(
+    'a quantile of values is one of them',
+    'engine/quantile.ts',
+    'const weight = rank - lower;',
+    'const weight = Math.round(rank - lower);',
+  ),
+  'whole-series-sets': mutant(
+    'set operators look at whole series instead of at steps',
+    'engine/sets.ts',
+    'if (mask[step] !== wanted) present[step] = 0;',
+    'if ((mask.includes(1) ? 1 : 0) !== wanted) present[step] = 0;',
+  ),
+  'swapped-operands': mutant(
+    'group_right swaps the operands',
+    'engine/match.ts',
+    'const [first, second] = swapped ? [one, many] : [many, one];',
+    'const [first, second] = [many, one];',
+  ),
+  'labels-of-many': mutant(
+    'group_left copies labels from the wrong side',
+    'engine/match.ts',
+    'labelValue(one, name)',
+    'labelValue(many, name)',
+  ),
+  'fill-of-the-other-side': mutant(
+    'fill_right fills with the value of fill_left',
+    'engine/match.ts',
+    'filled(node.matching!, row, fill.right)',
+    'filled(node.matching!, row, fill.left ?? 0)',
+  ),
+  'unseen-resets': mutant(
+    'histograms reset by their counts alone, not by a bucket',
+    'model/histogram-compare.ts',
+    'return isSideReset(previous, current, true) || isSideReset(previous, current, false);',
+    'return false;',
+  ),
+  'split-zero-bucket': mutant(
+    'a zero bucket grows into a populated bucket',
+    'model/histogram-zero.ts',
+    'if (end > threshold) return counts[i] === 0 ? threshold : end;',
+    'if (end > threshold) return threshold;',
+  ),
+  'wrong-trim': mutant(
+    'trimming keeps the other part of a histogram',
+    'engine/operators.ts',
+    "trimmed(left, right, 'upper')",
+    "trimmed(left, right, 'lower')",
+  ),
+  'no-complement': mutant(
+    'limit_ratio of a negative ratio takes too many',
+    'engine/limit.ts',
+    'fraction >= 1 + Math.max(-1, ratio)',
+    'fraction >= -ratio',
+  ),
+  'anchored-inside': mutant(
+    'anchored windows begin with their own first sample',
+    'engine/rollup-extended.ts',
+    'firstFrom(times, from, last, startMs + 1) - 1',
+    'firstFrom(times, from, last, startMs + 1)',
+  ),
+  'misplaced-note': mutant(
+    'notes point at the end of what they are about',
+    'engine/notes.ts',
+    'positionText(query, span.start)',
+    'positionText(query, span.end)',
+  ),
+} as const satisfies Record<string, Mutant>;
+
+export type MutantName = keyof typeof MUTANTS;
+export const MUTANT_NAMES = Object.keys(MUTANTS) as readonly MutantName[];
