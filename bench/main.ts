@@ -10,6 +10,7 @@ import { disk } from './disk.ts';
 import { otlpIngest, remoteWriteIngest } from './ingest.ts';
 import { latency } from './latency.ts';
 import { memory } from './memory.ts';
+import { constructs } from './constructs.ts';
 import { longWindow, shortWindow } from './query.ts';
 import { writeReport, type ReportRow, type Run } from './report.ts';
 import type { Row } from './row.ts';
@@ -22,6 +23,7 @@ const WORKLOADS: Readonly<Record<string, (settings: Settings, options: Options) 
   W2: (settings, { scrapes }) => otlpIngest(settings, scrapes),
   W3: shortWindow,
   W4: longWindow,
+  promql: constructs,
   W8: disk,
   W9: (settings, { live }) => memory(settings, live),
   latency,
@@ -33,6 +35,7 @@ Workloads:
   W2       OTLP metrics and spans, redacted
   W3       sum by (service) (rate(x[5m])): the first query after a restart, and later ones
   W4       the same over [1h], and over a day
+  promql   functions, aggregations and operators one by one, warm
   W8       bytes on disk: counters, gauges, native and classic histograms each
   W9       memory of 50,000 and 200,000 live series, and the start after kill -9
   latency  remote write at a fixed rate, alone and beside heavy queries

@@ -18,15 +18,33 @@ const POLICY = 'version: 1\ndomain: bench\nlabels: {permit: []}\n';
 /** The agent's store within its `dataDir`. */
 const STORE = 'store';
 
+/** Lets functions be measured that are not in PromQL for good. */
+const EXPERIMENTAL = 'promql-experimental-functions';
+
 /** More than any workload sends; a metric of the data set has 60 % of the series. */
 const SERIES_LIMIT = 2_000_000;
 
-export async function startComity(): Promise<Peer> {
+/** How an agent is started. */
+interface ComityOptions {
+  readonly name?: string;
+  /** Threads that each have a part of the series; 0 for none but the main one. As many as the agent chooses when left out. */
+  readonly shards?: number;
+}
+
+export function startComity(): Promise<Peer> {
+  return startAgent({});
+}
+
+export function comityWith(options: ComityOptions): () => Promise<Peer> {
+  return () => startAgent(options);
+}
+
+async function startAgent({ name = 'comity', shards }: ComityOptions): Promise<Peer> {
   const [otlp, grpc, query, federation] = (await freePorts(4)) as [number, number, number, number];
   const url = `http://127.0.0.1:${otlp}`;
   const queryUrl = `http://127.0.0.1:${query}`;
   return startPeer({
-    name: 'comity',
+    name,
     url,
     queryUrl,
     readyUrls: [`${url}/-/ready`, `${queryUrl}/-/ready`],
@@ -42,6 +60,8 @@ export async function startComity(): Promise<Peer> {
         'policy: policy.yaml',
         `token: ${randomBytes(16).toString('hex')}`,
         `limits: {series: ${SERIES_LIMIT}, series_per_metric: ${SERIES_LIMIT}}`,
+        `features: [${EXPERIMENTAL}]`,
+        ...(shards === undefined ? [] : [`shards: ${shards}`]),
       ];
       await writeFile(join(dir, 'agent.yaml'), config.join('\n'));
       return { args: [MAIN, 'agent', '--config', join(dir, 'agent.yaml')] };
@@ -88,6 +108,7 @@ export async function startPrometheus(): Promise<Peer | undefined> {
         '--web.enable-remote-write-receiver',
         // For snapshots.
         '--web.enable-admin-api',
+        `--enable-feature=${EXPERIMENTAL}`,
         '--log.level=warn',
       ];
       return { program, args };

@@ -3,7 +3,7 @@ import { askRange, type Asked, type RangeQuery } from './ask.ts';
 import { dataset, INTERVAL_MS, startOf } from './dataset.ts';
 import { deliverAll, withPeers, type Started } from './deliver.ts';
 import type { Peer } from './peer.ts';
-import { startComity, startPrometheus, startVictoria } from './peers.ts';
+import { comityWith, startComity, startPrometheus, startVictoria } from './peers.ts';
 import { memoryOf } from './process-stats.ts';
 import { Refusal } from './refusal.ts';
 import { judge, leftOut, type Measured, type Row, type Target } from './row.ts';
@@ -26,12 +26,25 @@ interface QueryWorkload {
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Answers that are asked for before those that count. */
-const WARM_UP = 5;
-const WARM = 15;
+/** Answers that are asked for before those that count, and those. */
+interface Rounds {
+  readonly warmUp: number;
+  readonly warm: number;
+}
+
+const ROUNDS: Rounds = { warmUp: 5, warm: 15 };
 
 /** Sums of ten thousand rates in another order differ in their last bits. */
 const RELATIVE = 1e-9;
+
+/** Ours as it comes, what it is judged by, and ours in other numbers of threads. */
+const STARTS = {
+  comity: startComity,
+  prometheus: startPrometheus,
+  'victoria-metrics': startVictoria,
+  'comity, one thread': comityWith({ name: 'comity, one thread', shards: 0 }),
+  'comity, two shards': comityWith({ name: 'comity, two shards', shards: 2 }),
+};
 
 /** W3: rates of counters over five minutes, summed by service. */
 export function shortWindow(settings: Settings): Promise<Row[]> {
@@ -90,8 +103,7 @@ async function rateQuery(workload: QueryWorkload, settings: Settings): Promise<R
     stepMs: workload.stepMs,
   };
   const what = `sum by (service) (rate(x[${workload.window}])), ${series.toLocaleString('en-US')} series, ${workload.what}`;
-  const starts = { comity: startComity, prometheus: startPrometheus, 'victoria-metrics': startVictoria };
-  return withPeers(starts, async (started, peers) => {
+  return withPeers(STARTS, async (started, peers) => {
     progress(`${workload.workload}: ${what}`);
     await deliverAll(peers, dataset({ seed, series, startMs, kinds: ['counter'] }), scrapes, progress);
     const cold = await askCold(peers, query, settings);
@@ -103,7 +115,7 @@ async function rateQuery(workload: QueryWorkload, settings: Settings): Promise<R
   });
 }
 
-function faster(times: number): Target {
+export function faster(times: number): Target {
   return { kind: 'ratio', figure: 'wallMs', better: 'less', atLeast: times };
 }
 
@@ -128,13 +140,18 @@ async function askCold(peers: readonly Peer[], query: RangeQuery, { repeat, prog
 }
 
 /** In turns, so that a slow second of the machine meets all of them. */
-async function askWarm(peers: readonly Peer[], query: RangeQuery, { progress }: Settings): Promise<Answers> {
+export async function askWarm(
+  peers: readonly Peer[],
+  query: RangeQuery,
+  { progress }: Pick<Settings, 'progress'>,
+  { warmUp: first, warm }: Rounds = ROUNDS,
+): Promise<Answers> {
   const warmUp = collectAnswers();
   const answers = collectAnswers();
-  for (let round = 0; round < WARM_UP + WARM; round++) {
+  for (let round = 0; round < first + warm; round++) {
     const bodies = new Map<string, string>();
     for (const peer of peers) {
-      const asked = await (round < WARM_UP ? warmUp : answers).ask(peer, query);
+      const asked = await (round < first ? warmUp : answers).ask(peer, query);
       if (asked !== undefined) bodies.set(peer.name, asked.body);
     }
     assertAgreed(bodies);
@@ -145,7 +162,7 @@ async function askWarm(peers: readonly Peer[], query: RangeQuery, { progress }: 
   return answers;
 }
 
-interface Answers {
+export interface Answers {
   /** Undefined when the server refused. */
   ask(peer: Peer, query: RangeQuery): Promise<Asked | undefined>;
   /** Medians, but the mean of the CPU time, which is counted in steps that are long beside a short query. */
@@ -189,7 +206,7 @@ function assertAgreed(bodies: ReadonlyMap<string, string>): void {
   if (reference === undefined) return;
   const want = matrixOf(reference);
   for (const [name, body] of bodies) {
-    const found = difference(matrixOf(body), want, name === 'comity' ? RELATIVE : Infinity);
+    const found = difference(matrixOf(body), want, name.startsWith('comity') ? RELATIVE : Infinity);
     if (found !== undefined) throw new Error(`${name} gives another answer than prometheus: ${found}`);
   }
 }
