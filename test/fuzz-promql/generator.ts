@@ -82,7 +82,7 @@ function vector(scope: Scope, wanted: Wanted, depth: number): Node {
   return random.weighted<() => Node>([
     [2, () => instantSelector(scope, wanted)],
     [7, () => makeCall(scope, pickFunction(scope, functions), depth - 1)],
-    [5, () => makeAggregate(scope, random.pick(steadyAggregations(language)), depth, wanted, false)],
+    [5, () => makeAggregate(scope, pickAggregation(scope), depth, wanted, false)],
     [5, () => makeBinary(scope, random.pick(operatorsFor(scope, wanted)), depth, wanted)],
     [0.6, () => makeUnary(scope, wanted, depth)],
     [0.4, () => paren(vector(scope, wanted, depth - 1))],
@@ -97,6 +97,12 @@ function pickFunction({ random }: Scope, functions: readonly string[]): string {
     return /^(rate|increase|delta|histogram_(quantile|fraction)|quantile_over_time)$/.test(name) ? 3 : 1;
   };
   return random.weighted(functions.map((name) => [weight(name), name] as const));
+}
+
+/** Sums and means are what most queries are about. */
+function pickAggregation({ random, language }: Scope): string {
+  const weight = (op: string): number => (op === 'sum' || op === 'avg' ? 3 : 1);
+  return random.weighted(steadyAggregations(language).map((op) => [weight(op), op] as const));
 }
 
 /** Functions that give what is wanted. */

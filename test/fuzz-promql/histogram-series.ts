@@ -19,6 +19,7 @@ export function exponentialHistograms({ isGauge, changes, whole }: HistogramOpti
   const centre = random.int(-6, 10);
   const unit = whole === true ? 1 : random.pick([1, 1, 1, 0.5, 0.1]);
   const hasPositive = random.chance(0.9);
+  const zeros = random.pick([4, 4, 60]);
   let zeroThreshold = threshold();
   let sums = 0;
   let zeroCount = 0;
@@ -72,7 +73,7 @@ export function exponentialHistograms({ isGauge, changes, whole }: HistogramOpti
       sums += random.float(-1, 4);
     }
     if (!isGauge && random.chance(0.05)) shift(random.pick([positive, negative]));
-    if (random.chance(0.4)) zeroCount += random.int(0, random.pick([4, 4, 40])) * unit;
+    if (random.chance(0.4)) zeroCount += random.int(0, zeros) * unit;
     return {
       schema,
       zeroThreshold,

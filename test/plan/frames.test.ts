@@ -197,7 +197,11 @@ describe('a tree that no parser makes is refused', () => {
   it('a partial of what is no aggregation, a lookback of nothing, too many selectors', () => {
     expect(() => decode(vector, true)).toThrow(/only an aggregation/);
     expect(() => decode(vector, false, { lookbackMs: 0 })).toThrow(/lookback/);
-    for (const grid of [{ ...one, steps: 1_000_000 }, { ...one, steps: 0 }, { ...one, stepMs: 0 }]) {
+    for (const grid of [
+      { ...one, steps: 1_000_000 },
+      { ...one, steps: 0 },
+      { ...one, stepMs: 0 },
+    ]) {
       expect(() => decode(vector, false, { grid })).toThrow(/a fragment's grid/);
     }
   });

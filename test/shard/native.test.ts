@@ -50,7 +50,15 @@ it.each([
   const grids = [instantGrid(9 * MINUTE_MS), rangeGrid(0, 9 * MINUTE_MS, MINUTE_MS)];
   for (const grid of text.endsWith(']') ? grids.slice(0, 1) : grids) {
     const kind = grid.steps === 1 ? 'instant' : 'range';
-    const question = { kind, text, expr: parseExpr(text), grid, lookbackMs: 300_000, features: NO_FEATURES, limit: 0 } as const;
+    const question = {
+      kind,
+      text,
+      expr: parseExpr(text),
+      grid,
+      lookbackMs: 300_000,
+      features: NO_FEATURES,
+      limit: 0,
+    } as const;
     const answers = [];
     for (const queries of WAYS) {
       const asked = queries.answer({ ...question, deadlineMs: Date.now() + 10_000 }, new AbortController().signal);

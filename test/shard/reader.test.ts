@@ -189,10 +189,7 @@ describe('when the other end is gone', () => {
     const fragment = { answer: 'vector', expr: parseExpr('up'), grid: instantGrid(0) } as const;
     const ask = () => {
       const deadlineMs = Date.now() + 20_000;
-      return queries.fragment(
-        { fragment, lookbackMs: 300_000, spent: NOTHING_SPENT, deadlineMs },
-        FOREVER,
-      );
+      return queries.fragment({ fragment, lookbackMs: 300_000, spent: NOTHING_SPENT, deadlineMs }, FOREVER);
     };
     const asked = expect(ask()).rejects.toMatchObject({ code: 'unavailable' });
     await vi.waitFor(() => expect(workers).toHaveLength(1));
