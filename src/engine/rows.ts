@@ -3,7 +3,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { HistogramColumns } from '../model/histogram.ts';
 import { labelsKey, type Labels } from '../model/labels.ts';
 import { spend, type Usage } from './usage.ts';
-import { copyHistograms, joinHistograms } from './histogram-rows.ts';
+import { copyHistograms, joinHistograms } from './select/histogram-rows.ts';
 
 /**
  * One series of a vector at the steps of the query, in columns: `values[i]` counts where `present[i]` is 1. NaN is a

@@ -3,7 +3,7 @@ import { firstStep, stepTime } from '../model/grid.ts';
 import { isHistogramAt } from '../model/histogram.ts';
 import { children, COMPARISON_OPS, type Call, type Expr } from '../promql/ast.ts';
 import type { Evaluation } from './evaluation.ts';
-import { arithmetic, compares } from './operators.ts';
+import { arithmetic, compares } from './operators/operators.ts';
 
 /** Whether an expression reads any series, or stands for what was read elsewhere. */
 export function readsSeries(expr: Expr): boolean {

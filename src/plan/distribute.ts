@@ -1,6 +1,6 @@
 import { ComityError } from '../base/errors.ts';
 import { readsSeries } from '../engine/scalar.ts';
-import { subqueryGrid } from '../engine/subquery.ts';
+import { subqueryGrid } from '../engine/select/subquery.ts';
 import { firstStep, type QueryGrid, type StepGrid } from '../model/grid.ts';
 import { isPartialOp } from '../partial/algebra.ts';
 import type { Aggregate, Call, Expr } from '../promql/ast.ts';

@@ -1,7 +1,7 @@
 import { assertCells, collectRows, type Row } from '../engine/rows.ts';
 import { spend, type Usage } from '../engine/usage.ts';
 import type { Notes } from '../engine/notes.ts';
-import { GROUPED, startGroups, type Groups } from '../engine/groups.ts';
+import { GROUPED, startGroups, type Groups } from '../engine/aggregate/groups.ts';
 import type { HistogramColumns } from '../model/histogram.ts';
 import type { Aggregate } from '../promql/ast.ts';
 import type { ColumnsRow } from './columns-codec.ts';

@@ -1,4 +1,4 @@
-import { infoReference } from '../engine/info-selector.ts';
+import { infoReference } from '../engine/calls/info-selector.ts';
 import type { QueryGrid } from '../model/grid.ts';
 import type { AtModifier, Binary, Call, Expr, NumberLiteral } from '../promql/ast.ts';
 import { resolveDurations } from '../promql/resolve-durations.ts';

@@ -4,7 +4,7 @@ import { readSeries, type EvalContext } from '../engine/context.ts';
 import { startNotes } from '../engine/notes.ts';
 import { spend, startUsage, usedOf, type Usage } from '../engine/usage.ts';
 import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
-import { copyHistograms } from '../engine/histogram-rows.ts';
+import { copyHistograms } from '../engine/select/histogram-rows.ts';
 import { assertCells } from '../engine/rows.ts';
 import type { Metadata, SeriesExemplars } from '../model/batch.ts';
 import { instantGrid } from '../model/grid.ts';

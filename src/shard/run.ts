@@ -2,7 +2,7 @@ import { ComityError, toComityError } from '../base/errors.ts';
 import type { EvalContext } from '../engine/context.ts';
 import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
 import type { Value } from '../engine/evaluation.ts';
-import { hasHistogram, histogramsIn } from '../engine/histogram-rows.ts';
+import { hasHistogram, histogramsIn } from '../engine/select/histogram-rows.ts';
 import { startNotes, type Note, type Notes } from '../engine/notes.ts';
 import { assertWithinLimits, startUsage, type Usage } from '../engine/usage.ts';
 import type { QueryGrid } from '../model/grid.ts';

@@ -61,22 +61,22 @@ export const MUTANTS = {
     what: 'range windows include the sample at their left end',
     edits: [
       {
-        file: 'src/engine/extrapolated.ts',
+        file: 'src/engine/rollup/extrapolated.ts',
         find: 'if (fromMs <= start) {',
         replace: 'if (fromMs < start) {',
       },
       {
-        file: 'src/engine/extrapolated.ts',
+        file: 'src/engine/rollup/extrapolated.ts',
         find: '} while (fromMs <= start);',
         replace: '} while (fromMs < start);',
       },
       {
-        file: 'src/engine/rollup-kernels.ts',
+        file: 'src/engine/rollup/kernels.ts',
         find: 'while (from < to && times[from]! <= start) from++;\n      const enough',
         replace: 'while (from < to && times[from]! < start) from++;\n      const enough',
       },
       {
-        file: 'src/engine/rollup-kernels.ts',
+        file: 'src/engine/rollup/kernels.ts',
         find: 'while (from < to && times[from]! <= start) from++;\n    visit',
         replace: 'while (from < to && times[from]! < start) from++;\n    visit',
       },

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { EvalContext } from '../../src/engine/context.ts';
 import { evaluate } from '../../src/engine/evaluate.ts';
-import { joinHistograms } from '../../src/engine/histogram-rows.ts';
-import { selectRange } from '../../src/engine/select-range.ts';
+import { joinHistograms } from '../../src/engine/select/histogram-rows.ts';
+import { selectRange } from '../../src/engine/select/select-range.ts';
 import { rangeGrid } from '../../src/model/grid.ts';
 import { histogramBuilder } from '../../src/model/growing-histograms.ts';
 import { histogramAt, isHistogramAt, type HistogramColumns, type NativeHistogram } from '../../src/model/histogram.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { quantileOf } from '../../src/engine/quantile-of.ts';
+import { quantileOf } from '../../src/engine/aggregate/quantile-of.ts';
 import { quantileOfSorted, sortNanFirst } from '../../src/engine/quantile.ts';
 import { randomFrom } from '../random.ts';
 

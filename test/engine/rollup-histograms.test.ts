@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { statsOf } from '../../src/engine/stats-only.ts';
+import { statsOf } from '../../src/engine/select/stats-only.ts';
 import { GAUGE, NOT_RESET, RESET, RESET_UNKNOWN, type NativeHistogram } from '../../src/model/histogram.ts';
 import type { SeriesColumns } from '../../src/model/series.ts';
 import { series, STALE } from '../memory-source.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { ROLLUPS } from '../../src/engine/rollups.ts';
-import { WITHIN, type Windows } from '../../src/engine/rollup-kernels.ts';
-import type { RollupCall } from '../../src/engine/rollup-call.ts';
-import { startOut } from '../../src/engine/rollup-out.ts';
+import { ROLLUPS } from '../../src/engine/rollup/rollups.ts';
+import { WITHIN, type Windows } from '../../src/engine/rollup/kernels.ts';
+import type { RollupCall } from '../../src/engine/rollup/call.ts';
+import { startOut } from '../../src/engine/rollup/out.ts';
 import { startNotes } from '../../src/engine/notes.ts';
 import { NO_FEATURES } from '../../src/promql/features.ts';
 import { randomFrom, type Random } from '../random.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareNaturally } from '../../src/engine/natural-order.ts';
+import { compareNaturally } from '../../src/engine/calls/natural-order.ts';
 import { exponential, nativeSeries } from './native-series.ts';
 import { answer, now, rowsOf } from './instant.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { evaluate } from '../../src/engine/evaluate.ts';
-import { subqueryGrid } from '../../src/engine/subquery.ts';
+import { subqueryGrid } from '../../src/engine/select/subquery.ts';
 import { startUsage } from '../../src/engine/usage.ts';
 import { rangeGrid } from '../../src/model/grid.ts';
 import { GAUGE, NOT_RESET, RESET } from '../../src/model/histogram.ts';

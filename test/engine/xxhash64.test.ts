@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { hashFraction } from '../../src/engine/label-hash.ts';
-import { xxhash64 } from '../../src/engine/xxhash64.ts';
+import { hashFraction } from '../../src/engine/aggregate/label-hash.ts';
+import { xxhash64 } from '../../src/engine/aggregate/xxhash64.ts';
 import { labelsOf } from '../../src/model/labels.ts';
 
 const hex = (text: string): string => {
