@@ -3,8 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
-import { NO_ID, NO_REF, type Appended, type Batch } from '../../src/model/batch.ts';
-import { labelsKey } from '../../src/model/labels.ts';
+import { ADD_ONCE, NO_ID, NO_REF, type Appended, type Batch } from '../../src/model/batch.ts';
+import { labelsKey, labelsOf } from '../../src/model/labels.ts';
 import type { Matcher } from '../../src/model/matcher.ts';
 import { openStore, type Store, type StoreOptions, type StoreProblem } from '../../src/store/store.ts';
 import { randomFrom } from '../random.ts';
@@ -240,6 +240,26 @@ test('a delivery without rows that comes again takes back no newer metadata', ()
   naive.reopened();
   check('old', 'one', 'new');
   check('old', 'three', 'old');
+  store.close();
+});
+
+test('an addition that comes again is a repetition also where its batch brings back an older sample', () => {
+  const naive = naiveStore({ seriesLimit: 1_000, metricSeriesLimit: 1_000, outOfOrderMs: 60_000 });
+  const store = openStore({ path: storePath(), now: () => NOW, outOfOrderMs: 60_000 });
+  const builder = batchBuilder();
+  const series = builder.seriesOf(labelsOf({ __name__: 'm' }));
+  builder.sample(series, NOW, 1);
+  builder.sample(series, NOW + 1_000, 2, ADD_ONCE);
+  const batch = builder.build();
+  const check = (want: Record<string, number>): void => {
+    const all = { stored: 0, repeated: 0, histograms: 0, exemplars: 0, ...want };
+    expect(counts(store.append(batch))).toEqual(all);
+    expect(naive.append(batch, NOW)).toEqual(all);
+  };
+  check({ stored: 2 });
+  for (const { delete: remove } of [store, naive]) remove([], NOW, NOW);
+  check({ stored: 1, repeated: 1 });
+  check({ repeated: 2 });
   store.close();
 });
 

@@ -156,9 +156,11 @@ export function naiveStore(options: NaiveLimits) {
       const sample = isHistogramAt(batch.histograms, row)
         ? histogramAt(batch.histograms, row)
         : printFloat(batch.values, row);
+      // The last sample stays what it was when an older one comes beside it.
+      const isLate = !isAddition(batch, row) && batch.times[row]! < series.lastMs;
       const verdict = put(series, rowOf(batch, row), nowMs, touched.has(key));
       const said = verdict === 'repeated' && batch.modes[row] === ADD_ONCE && sample !== STALE;
-      if (verdict === 'stored' || said) touched.add(key);
+      if ((verdict === 'stored' && !isLate) || said) touched.add(key);
       if (series.lastMs > -Infinity) all.set(key, series);
       yield verdict;
     }
