@@ -15,6 +15,11 @@ export const MUTANTS = {
         find: 'if (total === Infinity || total === -Infinity) compensations[i] = 0;',
         replace: 'if (total === total || total !== total) compensations[i] = 0;',
       },
+      {
+        file: 'src/partial/compensated.ts',
+        find: 'compensations[i]! += sum - (total - added) + (term - added);',
+        replace: 'compensations[i]! += 0;',
+      },
     ],
   },
   'avg-of-averages': {

@@ -68,6 +68,24 @@ export function labelKey(labels: ReadonlyMap<string, string>, except?: string): 
   return `{${pairs.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(', ')}}`;
 }
 
+/** Numbers of more digits, as label values, may stand for the same number. */
+const DIGITS = 12;
+
+/** The answer with numbers that are values of these labels cut to twelve digits; unchanged where that joins two series. */
+export function withShortNumbers(answer: Answer, names: ReadonlySet<string>): Answer {
+  if (answer.kind === 'error') return answer;
+  const rows = answer.rows.map((row) => {
+    const labels = new Map([...row.labels].map(([name, value]) => [name, names.has(name) ? shortened(value) : value]));
+    return { ...row, labels, key: labelKey(labels) };
+  });
+  return new Set(rows.map(({ key }) => key)).size === rows.length ? { ...answer, rows } : answer;
+}
+
+function shortened(value: string): string {
+  const number = Number(value);
+  return value === '' || !Number.isFinite(number) ? value : number.toPrecision(DIGITS);
+}
+
 interface JsonRow {
   readonly metric: Readonly<Record<string, string>>;
   readonly value?: JsonSample;

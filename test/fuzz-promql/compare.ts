@@ -15,6 +15,7 @@ export interface Difference {
 /** Names of what lets two values that are not the same pass; a run counts each. */
 export type Tolerance =
   | 'relative 1e-12'
+  | 'digits of a label'
   | 'sign of zero'
   | 'text of an error'
   | 'notes beyond the first ten'

@@ -75,7 +75,7 @@ function root(scope: Scope, depth: number): Node {
 }
 
 function vector(scope: Scope, wanted: Wanted, depth: number): Node {
-  const { random, language } = scope;
+  const { random } = scope;
   if (depth <= 0) return instantSelector(scope, wanted);
   if (wanted === 'classic') return instantSelector(scope, wanted);
   const functions = functionsFor(scope, wanted);

@@ -109,6 +109,24 @@ test.each<[what: string, given: Case, want: string]>([
     { want: vector([['a', '0.1']]), got: vector([['a', '0.10000000000000002']]) },
     'equal, relative 1e-12',
   ],
+  [
+    'another last digit of a value that became a label',
+    {
+      node: { kind: 'aggregate', op: 'count_values', param: literal('"s"'), expr: gap },
+      want: vector([['0.1', '1']]),
+      got: vector([['0.10000000000000002', '1']]),
+    },
+    'equal, digits of a label',
+  ],
+  [
+    'another last digit of a sample that became a label',
+    {
+      node: { kind: 'aggregate', op: 'count_values', param: literal('"s"'), expr: x },
+      want: vector([['0.1', '1']]),
+      got: vector([['0.10000000000000002', '1']]),
+    },
+    'wrong series',
+  ],
   ['more than 1e-12', { want: vector([['a', '1']]), got: vector([['a', '1.000000000002']]) }, 'wrong value'],
   ['NaN and NaN', { want: vector([['a', 'NaN']]), got: vector([['a', 'NaN']]) }, 'equal'],
   ['NaN and a number', { want: vector([['a', 'NaN']]), got: one }, 'wrong value'],

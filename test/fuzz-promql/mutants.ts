@@ -13,7 +13,12 @@ function mutant(what: string, file: string, find: string, replace: string): Muta
 /** Faults that engines have had, or nearly; the fuzzing must find each of them. */
 export const MUTANTS = {
   'lost-stale-marker': OF_FEDERATIONS['lost-stale-marker'],
-  'no-compensation': OF_FEDERATIONS['no-compensation'],
+  'no-compensation': mutant(
+    'sums lose the rounding errors that their compensation keeps',
+    'partial/compensated.ts',
+    'compensations[i]! += sum - (total - added) + (term - added);',
+    'compensations[i]! += 0;',
+  ),
   'closed-lookback': mutant(
     'an instant selector sees a sample that is as old as the lookback',
     'engine/select/select.ts',

@@ -1,5 +1,5 @@
 import type { Data } from './answer.ts';
-import { literal, mapChildren, paren, type Node } from './grammar.ts';
+import { literal, mapChildren, paren, walk, type Node } from './grammar.ts';
 import { haveSameSamples, isWithinSpread } from './spread.ts';
 
 /**
@@ -51,6 +51,16 @@ export async function isIllConditioned(node: Node, want: Data, got: Data, ask: A
     got,
     noisy.filter((answer) => answer !== undefined),
   );
+}
+
+/** The labels in which `count_values` writes down values that may differ in their last digits. */
+export function namesOfRounded(node: Node): Set<string> {
+  const names = new Set<string>();
+  for (const part of walk(node)) {
+    if (part.kind !== 'aggregate' || part.op !== 'count_values' || part.param?.kind !== 'literal') continue;
+    if (hasNoise(part.expr)) names.add(JSON.parse(part.param.text) as string);
+  }
+  return names;
 }
 
 function hasNoise(node: Node): boolean {

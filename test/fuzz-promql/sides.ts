@@ -68,11 +68,13 @@ export async function startSides(series: readonly Series[], { features, shards }
   throw started.find((one) => one.status === 'rejected')?.reason;
 }
 
-/** From the last to the first, and in ways that bring neighbours far apart. */
+/** From the last to the first, and with the series of each target before all others. */
 function otherOrders(series: readonly Series[]): Series[][] {
-  const everyFrom = (n: number): Series[] =>
-    Array.from({ length: n }, (_, rest) => series.filter((_one, i) => i % n === (n - rest) % n)).flat();
-  return [series.toReversed(), everyFrom(2), everyFrom(3), everyFrom(3).toReversed(), everyFrom(5)];
+  const targetOf = ({ labels }: Series): string => JSON.stringify([labels['job'], labels['instance']]);
+  const targets = [...new Set(series.map(targetOf))];
+  const first = (target: string): Series[] =>
+    series.toSorted((a, b) => Number(targetOf(b) === target) - Number(targetOf(a) === target));
+  return [series.toReversed(), ...targets.map(first)];
 }
 
 interface Receivers {
