@@ -85,6 +85,8 @@ describe.each<[string, () => readonly QueryShard[]]>([
       ],
       ['sum by (domain) (requests_total) / count by (domain) (requests_total)', [{ domain: 'eu' }]],
       ['sum(no_such_metric)', []],
+      ['sum by (service) (label_replace(requests_total, "service", "$1", "job", "(.*)"))', [{ service: 'a' }]],
+      ['max by (service) (avg_over_time(requests_total[5m:1m]))', [{ service: 's' }, { service: 't' }]],
       ['max(count without (customer) (requests_total))', [{}]],
     ])('%s', async (text, want) => {
       const { answer, bytes } = await ask(text);
@@ -127,6 +129,21 @@ describe.each<[string, () => readonly QueryShard[]]>([
         'max(sum by (job) (count without (service) (requests_total)))',
         { code: 'label_not_permitted', name: 'customer' },
       ],
+      // Under another name the value would leave.
+      [
+        'sum by (service) (label_replace(requests_total, "service", "$1", "customer", "(.*)"))',
+        { code: 'label_not_permitted', name: 'customer' },
+      ],
+      [
+        'sum by (service) (label_join(requests_total, "service", "-", "job", "customer"))',
+        { code: 'label_not_permitted', name: 'customer' },
+      ],
+      [
+        'sum by (job) (label_replace(requests_total, "customer", "x", "job", ".*"))',
+        { code: 'label_not_permitted', name: 'customer' },
+      ],
+      ['max_over_time(requests_total[5m:1m])', { code: 'class_aggregate', name: 'requests_total' }],
+      ['stddev by (customer) (requests_total)', { code: 'label_not_permitted', name: 'customer' }],
       // Without on () a match compares every label that the series carry.
       ['sum(requests_total * requests_total)', { code: 'label_not_permitted', name: 'customer' }],
       [

@@ -15,10 +15,16 @@ export const RANKING: ReadonlySet<string> = new Set(['topk', 'bottomk', 'limitk'
 export function makeAggregate(scope: Scope, op: string, depth: number, wanted: Wanted, isRoot: boolean): Node {
   const { random, language } = scope;
   const ofWhat = wanted === 'any' ? random.pick(['float', 'float', 'histogram', 'any'] as const) : wanted;
-  const cancels = (op === 'sum' || op === 'avg') && ofWhat !== 'histogram' && random.chance(0.15);
-  const expr: Node = cancels
-    ? { kind: 'selector', name: 'balance', matchers: [], time: {} }
-    : scope.vector(ofWhat, depth - 1);
+  if ((op === 'sum' || op === 'avg') && ofWhat !== 'histogram' && random.chance(0.15)) {
+    const expr: Node = { kind: 'selector', name: 'balance', matchers: [], time: {} };
+    return {
+      kind: 'aggregate',
+      op,
+      expr,
+      grouping: { without: false, labels: random.pick([[], ['domain'], ['job']]) },
+    };
+  }
+  const expr = scope.vector(ofWhat, depth - 1);
   const grouping = random.weighted<Aggregate['grouping']>([
     [3, undefined],
     [5, { without: false, labels: pickLabels(scope, 0.5) }],

@@ -19,7 +19,7 @@ export function exponentialHistograms({ isGauge, changes, whole }: HistogramOpti
   const centre = random.int(-6, 10);
   const unit = whole === true ? 1 : random.pick([1, 1, 1, 0.5, 0.1]);
   const hasPositive = random.chance(0.9);
-  const zeros = random.pick([4, 4, 60]);
+  const zeros = random.pick([4, 60]);
   let zeroThreshold = threshold();
   let sums = 0;
   let zeroCount = 0;
