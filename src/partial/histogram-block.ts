@@ -64,7 +64,7 @@ export function blockFor(blocks: HistogramBlock[], layout: HistogramLayout, step
       lost: new Float64Array(numbers),
     };
     blocks.push(block);
-  } else if (placesIn(layout, block.layout) === undefined) {
+  } else if (!isWithin(layout, block.layout)) {
     widen(block, unionOf(block.layout, layout));
   }
   return block;
@@ -76,7 +76,7 @@ export function placementIn(block: HistogramBlock, layout: HistogramLayout): Pla
     block,
     of: block.layout,
     width: cellsOf(block.layout),
-    places: placesIn(layout, block.layout)!,
+    places: placesIn(layout, block.layout),
     hidden: hiddenBuckets(layout),
   };
 }
@@ -175,28 +175,40 @@ function sameBuckets(a: HistogramLayout, b: HistogramLayout): boolean {
   return a.bounds === b.bounds || a.bounds.every((bound, i) => bound === b.bounds[i]);
 }
 
-/** Undefined where `into` lacks a bucket. */
-function placesIn(layout: HistogramLayout, into: HistogramLayout): Int32Array | undefined {
-  const places = new Int32Array(cellsOf(layout));
-  for (let i = 0; i < BUCKET_CELLS; i++) places[i] = i;
-  const { positive, negative } = layout;
-  if (!placeSide(positive, into.positive, places, BUCKET_CELLS, BUCKET_CELLS)) return undefined;
-  const at = BUCKET_CELLS + positive.length;
-  return placeSide(negative, into.negative, places, at, BUCKET_CELLS + into.positive.length) ? places : undefined;
+/** Whether all buckets of a layout are in the other one. */
+function isWithin(layout: HistogramLayout, other: HistogramLayout): boolean {
+  return isSideWithin(layout.positive, other.positive) && isSideWithin(layout.negative, other.negative);
 }
 
-function placeSide(indexes: Int32Array, into: Int32Array, places: Int32Array, at: number, intoAt: number): boolean {
+function isSideWithin(indexes: Int32Array, others: Int32Array): boolean {
   let j = 0;
   for (let i = 0; i < indexes.length; i++) {
-    while (j < into.length && into[j]! < indexes[i]!) j++;
-    if (into[j] !== indexes[i]) return false;
-    places[at + i] = intoAt + j++;
+    while (j < others.length && others[j]! < indexes[i]!) j++;
+    if (others[j] !== indexes[i]) return false;
   }
   return true;
 }
 
+/** Where the cells of a layout are in another one that it `isWithin`. */
+function placesIn(layout: HistogramLayout, into: HistogramLayout): Int32Array {
+  const places = new Int32Array(cellsOf(layout));
+  for (let i = 0; i < BUCKET_CELLS; i++) places[i] = i;
+  const { positive, negative } = layout;
+  placeSide(positive, into.positive, places, BUCKET_CELLS, BUCKET_CELLS);
+  placeSide(negative, into.negative, places, BUCKET_CELLS + positive.length, BUCKET_CELLS + into.positive.length);
+  return places;
+}
+
+function placeSide(indexes: Int32Array, into: Int32Array, places: Int32Array, at: number, intoAt: number): void {
+  let j = 0;
+  for (let i = 0; i < indexes.length; i++) {
+    while (into[j]! < indexes[i]!) j++;
+    places[at + i] = intoAt + j++;
+  }
+}
+
 function widen(block: HistogramBlock, layout: HistogramLayout): void {
-  const places = placesIn(block.layout, layout)!;
+  const places = placesIn(block.layout, layout);
   const { holds } = block;
   const width = cellsOf(layout);
   const cells = new Float64Array(holds.length * width);

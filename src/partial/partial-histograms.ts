@@ -82,16 +82,17 @@ export function addHistograms(
   const { seen, blocks } = state;
   if (state.metric === '') state.metric = metric;
   makeRoom(blocks, row, present);
-  let placement: Placement | undefined;
-  let placed = FLOAT_ROW;
+  // By layout; a row goes to and fro between a few.
+  const placements: (Placement | undefined)[] = [];
   for (let step = 0; step < present.length; step++) {
     const layout = row.layoutOf[step]!;
     if (present[step] === 0 || layout === FLOAT_ROW || (seen[step]! & INCOMPATIBLE) !== 0) continue;
-    if (layout !== placed || placement!.of !== placement!.block.layout) {
+    let placement = placements[layout];
+    if (placement === undefined || placement.of !== placement.block.layout) {
       placement = placementIn(blockFor(blocks, row.layouts[layout]!, present.length), row.layouts[layout]!);
-      placed = layout;
+      placements[layout] = placement;
     }
-    const held = holderOf(placement!.block, blocks, step, order);
+    const held = holderOf(placement.block, blocks, step, order);
     const hadFloat = (seen[step]! & FLOAT) !== 0;
     seen[step]! |= HISTOGRAM;
     // Beside a float that came first there is no sum of histograms.
@@ -100,9 +101,9 @@ export function addHistograms(
     if (hint === RESET) seen[step]! |= SAW_RESET;
     else if (hint === NOT_RESET) seen[step]! |= SAW_NOT_RESET;
     const start = row.starts[step]!;
-    if (held === undefined) startTerms(placement!, step, row.cells, start, hint);
-    else if (isPlainSum(held, placement!, step, row.cells, start, aggregate)) {
-      addTerms(placement!, step, row.cells, start, hint, order === 'inOrder');
+    if (held === undefined) startTerms(placement, step, row.cells, start, hint);
+    else if (isPlainSum(held, placement, step, row.cells, start, aggregate)) {
+      addTerms(placement, step, row.cells, start, hint, order === 'inOrder');
     } else addAcross(state, held, step, histogramAt(row, step), metric, aggregate);
   }
 }

@@ -4,10 +4,11 @@ import { NOT_RESET, RESET, type NativeHistogram } from '../../model/histogram.ts
 import type { Labels } from '../../model/labels.ts';
 import { counterResetCollision, customBoundsReconciled, mixedExponentialCustom } from '../annotations.ts';
 import type { RollupCall } from './call.ts';
+import { sumsOfLayout } from './layout-sums.ts';
 import { metricName, type HistogramSamples, type HistogramsKernel } from './mixed.ts';
 
 /** `sum_over_time` of native histograms. */
-export const histogramSums = joined(startHistogramSum, addToHistogramSum, finishHistogramSum);
+export const histogramSums = joined(startHistogramSum, addToHistogramSum, finishHistogramSum, sumsOfLayout);
 
 /** `avg_over_time` of native histograms. */
 export const histogramMeans = joined(startHistogramMean, addToHistogramMean, finishHistogramMean);
@@ -16,6 +17,7 @@ function joined<State>(
   start: (histogram: NativeHistogram) => State,
   add: (state: State, histogram: NativeHistogram) => Added | undefined,
   finish: (state: State) => NativeHistogram,
+  ofLayout?: (histograms: HistogramSamples) => (from: number, to: number) => NativeHistogram | undefined,
 ) {
   return (
     histograms: HistogramSamples,
@@ -23,9 +25,10 @@ function joined<State>(
     call: RollupCall,
   ): HistogramsKernel => {
     const { notes, span } = call;
-    return (from, to) => {
+    const quick = ofLayout?.(histograms);
+
+    function addedUp(from: number, to: number): NativeHistogram | undefined {
       const state = start(histograms.at(from));
-      const hints = new Set([histograms.at(from).hint]);
       let isReconciled = false;
       for (let i = from + 1; i < to; i++) {
         const added = add(state, histograms.at(i));
@@ -34,11 +37,29 @@ function joined<State>(
           return undefined;
         }
         isReconciled ||= added.boundsReconciled;
-        hints.add(histograms.at(i).hint);
       }
-      if (hints.has(RESET) && hints.has(NOT_RESET)) notes.add(counterResetCollision('aggregation', span));
       if (isReconciled) notes.add(customBoundsReconciled('aggregation', span));
       return finish(state);
+    }
+
+    return (from, to) => {
+      const result = quick?.(from, to) ?? addedUp(from, to);
+      if (result !== undefined && contradicts(histograms, from, to)) {
+        notes.add(counterResetCollision('aggregation', span));
+      }
+      return result;
     };
   };
+}
+
+/** Whether one of the histograms says that there was a reset, and another that there was none. */
+function contradicts({ columns, rows }: HistogramSamples, from: number, to: number): boolean {
+  let hasReset = false;
+  let hasNone = false;
+  for (let i = from; i < to; i++) {
+    const hint = columns.hints[rows[i]!];
+    hasReset ||= hint === RESET;
+    hasNone ||= hint === NOT_RESET;
+  }
+  return hasReset && hasNone;
 }

@@ -69,7 +69,7 @@ export function scaleInPlace(histogram: ScratchHistogram, factor: number): void 
 }
 
 /** For each histogram the index since which the layout has been the same. */
-function layoutRuns({ layoutOf }: HistogramColumns, rows: Uint32Array): Uint32Array {
+export function layoutRuns({ layoutOf }: HistogramColumns, rows: Uint32Array): Uint32Array {
   const since = new Uint32Array(rows.length);
   for (let i = 1; i < rows.length; i++) since[i] = layoutOf[rows[i]!] === layoutOf[rows[i - 1]!] ? since[i - 1]! : i;
   return since;
