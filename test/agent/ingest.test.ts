@@ -13,7 +13,8 @@ function notingStore(failure: Error): IngestShards & { readonly commits: number[
   const shard = {
     async appendAll(batches: readonly Batch[]): Promise<readonly Appended[]> {
       commits.push(batches.map(({ times }) => times[0]!));
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      // Longer than some turns of a busy machine's event loop.
+      await new Promise((resolve) => setTimeout(resolve, 25));
       if (batches.some(({ series }) => series[0]!.labels.includes('bad'))) throw failure;
       return batches.map(() => ({ stored: 1, repeated: 0, rejected: new Map(), histograms: 0, exemplars: 0 }));
     },
