@@ -37,20 +37,20 @@ function fuzz(seed: string, ...args: string[]): Promise<Run> {
 }
 
 describe.skipIf(oracle === undefined)(`the engine against Prometheus, seed ${SEED}`, () => {
-  test.each([['0', SEED], ['2', SEED], ...[...SEEDS.values()].map((seed) => ['0', seed] as const)])(
-    'gives no wrong answer with %s shards, seed %s',
-    { timeout: TIMEOUT_MS },
-    async (shards, seed) => {
-      const { code, summary, log } = await fuzz(seed, '--cases', String(CASES), '--shards', shards);
-      expect({ code, ...summary }, log).toMatchObject({
-        code: 0,
-        cases: CASES,
-        wrong: 0,
-        wrongCases: [],
-        problems: [],
-      });
-    },
-  );
+  test.each<[shards: string, seed: string]>([
+    ['0', SEED],
+    ['2', SEED],
+    ...[...SEEDS.values()].map((seed): [string, string] => ['0', seed]),
+  ])('gives no wrong answer with %s shards, seed %s', { timeout: TIMEOUT_MS }, async (shards, seed) => {
+    const { code, summary, log } = await fuzz(seed, '--cases', String(CASES), '--shards', shards);
+    expect({ code, ...summary }, log).toMatchObject({
+      code: 0,
+      cases: CASES,
+      wrong: 0,
+      wrongCases: [],
+      problems: [],
+    });
+  });
 
   test.for(MUTANT_NAMES)('catches the mutant %s', { timeout: TIMEOUT_MS }, async (name) => {
     const { code, summary, log } = await fuzz(SEEDS.get(name) ?? SEED, '--cases', String(CASES), '--mutant', name);
