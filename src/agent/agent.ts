@@ -152,6 +152,7 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
           settledUntilMs,
           rawBytesHeld: shards.stats().samples * SAMPLE_BYTES,
           releasedBytes: metrics.releasedBytes(),
+          heldFromMs: heldFrom(config.retentionMs),
         };
       },
     };
@@ -192,6 +193,17 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     await stop();
     throw error;
   }
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Before this time no sample is held or can still come; 0 where all are kept. They go by whole days, and the first sample of
+ * a series may be as old as those that are kept.
+ */
+function heldFrom(retentionMs: number | undefined): number {
+  if (retentionMs === undefined) return 0;
+  return (Math.floor((Date.now() - retentionMs) / DAY_MS) - 2) * DAY_MS;
 }
 
 function storeOptions(config: AgentConfig): Partial<ShardsOptions['store']> {

@@ -4,9 +4,17 @@ import { zstdCompress } from 'node:zlib';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ComityError, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { releaseError, releaseLabels, releaseQuery, releaseStatus, type Border } from '../border/release.ts';
+import {
+  releaseError,
+  releaseExplain,
+  releaseLabels,
+  releaseQuery,
+  releaseStatus,
+  type Border,
+} from '../border/release.ts';
 import { openReleased, type Released, type ReleaseKind } from '../border/released.ts';
-import { decodeLabelsRequest, decodeQueryRequest } from '../plan/frames.ts';
+import { decodeQueryRequest } from '../plan/frames/query-codec.ts';
+import { decodeLabelsRequest } from '../plan/frames/labels-codec.ts';
 import { whileConnected } from './while-connected.ts';
 
 export interface FederationDeps {
@@ -26,9 +34,9 @@ const COMPRESS_BYTES_MIN = 512;
 const compress = promisify(zstdCompress);
 
 /**
- * The federation endpoint, the only way out of a domain: POST /federation/v1/query, /labels and /status with messages of
- * proto/federation.proto. A hub that hangs up stops its query. Whatever a handler returns must be a `Released` that the border made; anything else, errors
- * included, is replaced by a 500 with no content.
+ * The federation endpoint, the only way out of a domain: POST /federation/v1/query, /explain, /labels and /status with
+ * messages of proto/federation.proto. A hub that hangs up stops its query. Whatever a handler returns must be a `Released`
+ * that the border made; anything else, errors included, is replaced by a 500 with no content.
  */
 export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): void {
   const { border } = deps;
@@ -70,7 +78,7 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
     const known = toFederationError(error);
     if (known.status === 500) deps.onFault(known);
     // Named again because paths that do not exist are outside the reach of the one above.
-    return reply.code(known.status).serializer(serializer).send(releaseError(known));
+    return reply.code(statusOf(known)).serializer(serializer).send(releaseError(known));
   });
   app.setNotFoundHandler(() => {
     throw new ComityError('not_found', 'no such path');
@@ -78,6 +86,9 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
 
   app.post('/federation/v1/query', async (request, reply): Promise<Released> =>
     releaseQuery(decodeQueryRequest(bodyOf(request)), border, whileConnected(reply)),
+  );
+  app.post('/federation/v1/explain', async (request, reply): Promise<Released> =>
+    releaseExplain(decodeQueryRequest(bodyOf(request)), border, whileConnected(reply)),
   );
   app.post('/federation/v1/labels', async (request, reply): Promise<Released> =>
     releaseLabels(decodeLabelsRequest(bodyOf(request)), border, whileConnected(reply)),
@@ -101,6 +112,11 @@ function digest(text: string): Buffer {
 
 function bodyOf(request: FastifyRequest): Uint8Array {
   return request.body instanceof Buffer ? request.body : new Uint8Array(0);
+}
+
+/** A request of another version, or with something in it that this one does not know, is one that cannot be read. */
+function statusOf({ code, status }: ComityError): number {
+  return code === 'unsupported' ? 400 : status;
 }
 
 function toFederationError(error: unknown): ComityError {

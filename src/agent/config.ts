@@ -12,10 +12,22 @@ import type { ScrapeJob } from './scrape/job.ts';
 const CLOSED = { additionalProperties: false } as const;
 const COUNT = Type.Optional(Type.Integer({ minimum: 1 }));
 
+/** What every agent has, wherever its samples are. */
+export const DOMAIN_FIELDS = {
+  domain: Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }),
+  jurisdiction: Type.String({ minLength: 1 }),
+  policy: Type.String({ minLength: 1 }),
+  token: Type.Optional(Type.String()),
+  token_file: Type.Optional(Type.String()),
+  domain_label: Type.String({ default: 'domain' }),
+};
+
+/** Where hubs ask. */
+export const FEDERATION_LISTEN = Type.String({ default: '127.0.0.1:7201' });
+
 const AGENT_CONFIG = Type.Object(
   {
-    domain: Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }),
-    jurisdiction: Type.String({ minLength: 1 }),
+    ...DOMAIN_FIELDS,
     listen: Type.Object(
       {
         /** Where the domain's own senders deliver over HTTP: OTLP and remote write. */
@@ -24,8 +36,7 @@ const AGENT_CONFIG = Type.Object(
         otlp_grpc: Type.Optional(Type.String()),
         /** Where people of the domain query what it holds; nowhere when left out. */
         query: Type.Optional(Type.String()),
-        /** Where hubs ask. */
-        federation: Type.String({ default: '127.0.0.1:7201' }),
+        federation: FEDERATION_LISTEN,
       },
       { ...CLOSED, default: {} },
     ),
@@ -33,10 +44,6 @@ const AGENT_CONFIG = Type.Object(
     store: Type.String({ minLength: 1 }),
     /** Path of the domain's root key, made when missing; beside the store when left out. */
     domain_key: Type.Optional(Type.String({ minLength: 1 })),
-    policy: Type.String({ minLength: 1 }),
-    token: Type.Optional(Type.String()),
-    token_file: Type.Optional(Type.String()),
-    domain_label: Type.String({ default: 'domain' }),
     /** Threads that keep and query samples, each with a part of the store; 0 for none beside the main one. */
     shards: Type.Optional(Type.Integer({ minimum: 0, maximum: SHARDS_MAX })),
     retention: Type.Optional(Type.Object({ time: Type.Optional(Type.String()), size_bytes: COUNT }, CLOSED)),

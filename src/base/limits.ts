@@ -45,6 +45,12 @@ export const LIMITS = {
   answerBytes: 32 * 1024 * 1024,
   /** Rows of one domain's answer. Each is objects in memory, however few bytes it was. */
   rowsPerAnswer: 200_000,
+  /** Kinds of buckets in one group of native histograms: twelve schemas, and some custom bounds. Each meets each other. */
+  histogramKindsPerGroup: 512,
+  /** Metric names that one group gives as those whose histograms do not add up: an answer shows ten. */
+  clashingMetricsPerGroup: 100,
+  /** Bins of one sketch at one step: with a relative error of 1 % those of 142 decades. */
+  binsPerSketch: 16_384,
   /** Names or values that a label request may return; Grafana asks for 40,000. */
   labelValues: 40_000,
   /** Label names and values longer than this are rejected at ingest. */
@@ -92,4 +98,20 @@ export const LIMITS = {
   scrapeBodyBytes: 64 * 1024 * 1024,
   /** Targets that an agent scrapes. */
   scrapeTargets: 10_000,
+  /** Bytes of one answer, as JSON, of the Prometheus that an agent asks: its answer to a hub may have no more either. */
+  upstreamAnswerBytes: 64 * 1024 * 1024,
+  /** Bytes of raw samples, decompressed, that an agent reads there for one fragment. A sample takes some eleven bytes. */
+  upstreamReadBytes: 256 * 1024 * 1024,
+  /** Raw samples that it reads there for one fragment: two numbers each in memory. */
+  upstreamReadSamples: 20_000_000,
+  /** Label sets that it lists there for one question. */
+  upstreamSeries: 200_000,
+  /** Points that Prometheus gives a series in one answer; longer fragments are asked in pieces. */
+  upstreamPointsPerQuery: 11_000,
+  /** Times that an evaluation may find that it has to read more. */
+  upstreamReadRounds: 8,
+  /** External labels of such a server: remote read mixes them with the series' own, and each one doubles the reads. */
+  upstreamExternalLabels: 5,
+  /** Characters of a list of metric names in a matcher. */
+  upstreamNamesChars: 16 * 1024,
 } as const;

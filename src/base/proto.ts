@@ -19,6 +19,12 @@ export interface MessageCodec<T> {
   encode(message: T): Uint8Array;
   /** Absent fields have their proto3 defaults; 64-bit integers are numbers. Throws `bad_data` on malformed bytes. */
   decode(bytes: Uint8Array): T;
+  /**
+   * The first field in the bytes, at any depth, that is not in the .proto file, such as `Expr field 23`; undefined when there
+   * is none. Whoever gets `undefined` has read all that there is to read. Throws `bad_data` for malformed bytes, for a field
+   * of another wire type, and for one that is there twice without being repeated, members of one oneof included.
+   */
+  unknownField(bytes: Uint8Array): string | undefined;
 }
 
 const roots = new Map<string, protobuf.Root>();
@@ -34,6 +40,15 @@ export function messageCodec<T extends object>(file: string, type: string): Mess
       } catch (error) {
         const reason = messageOf(error);
         throw new ComityError('bad_data', `malformed ${message.name}: ${reason}`, { cause: error });
+      }
+    },
+    unknownField(bytes) {
+      const reader = protobuf.Reader.create(bytes);
+      try {
+        return findUnknown(reader, reader.len, message, 0);
+      } catch (error) {
+        if (error instanceof ComityError) throw error;
+        throw new ComityError('bad_data', `malformed ${message.name}`, { cause: error });
       }
     },
   };
@@ -81,6 +96,45 @@ function walkBounds(reader: protobuf.Reader, end: number, { fields, counts, byte
     if (inner === undefined) reader.skip(length);
     else walkBounds(reader, reader.pos + length, inner);
   }
+}
+
+/** Enums, which are in neither, are varints. */
+const BASIC_WIRE_TYPES: Readonly<Record<string, number>> = protobuf.types.basic;
+const PACKED_WIRE_TYPES: Readonly<Record<string, number>> = protobuf.types.packed;
+
+function findUnknown(reader: protobuf.Reader, end: number, message: protobuf.Type, depth: number): string | undefined {
+  if (depth > DEPTH || end > reader.len) throw malformed(message.name);
+  // Fields and oneofs that are there already.
+  const seen = new Set<unknown>();
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    const field = message.fieldsById[tag >>> 3];
+    if (field === undefined) return `${message.name} field ${tag >>> 3}`;
+    const { resolvedType, repeated, partOf, type } = field.resolve();
+    const isMessage = resolvedType instanceof protobuf.Type;
+    if (!repeated) {
+      // An optional field is a oneof of its own.
+      const place = partOf ?? field;
+      if (seen.has(place)) throw malformed(`${message.name}.${field.name}`);
+      seen.add(place);
+    }
+    const wireType = tag & 7;
+    const own = isMessage ? LENGTH_DELIMITED : (BASIC_WIRE_TYPES[type] ?? 0);
+    const isPacked = repeated && wireType === LENGTH_DELIMITED && PACKED_WIRE_TYPES[type] !== undefined;
+    if (wireType !== own && !isPacked) throw malformed(`${message.name}.${field.name}`);
+    if (!isMessage) reader.skipType(wireType);
+    else {
+      const length = reader.uint32();
+      const found = findUnknown(reader, reader.pos + length, resolvedType, depth + 1);
+      if (found !== undefined) return found;
+    }
+  }
+  if (reader.pos !== end) throw malformed(message.name);
+  return undefined;
+}
+
+function malformed(what: string): ComityError {
+  return new ComityError('bad_data', `malformed ${what}`);
 }
 
 function tooMany(): ComityError {

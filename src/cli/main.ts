@@ -2,6 +2,8 @@ import { Command } from 'commander';
 import { ComityError, messageOf } from '../base/errors.ts';
 import { VERSION } from '../base/version.ts';
 import { agentCommand } from './agent.ts';
+import { checkCommand } from './check.ts';
+import { explainCommand } from './explain.ts';
 import { hubCommand } from './hub.ts';
 import { promqlCommand } from './promql.ts';
 import { queryCommand } from './query.ts';
@@ -13,6 +15,8 @@ const program = new Command('comity')
   .addCommand(agentCommand())
   .addCommand(hubCommand())
   .addCommand(queryCommand())
+  .addCommand(explainCommand())
+  .addCommand(checkCommand())
   .addCommand(promqlCommand());
 
 try {

@@ -2,8 +2,10 @@ import { Command } from 'commander';
 import { instantQuery, rangeQuery } from '../api/query.ts';
 import { ComityError } from '../base/errors.ts';
 import type { QueryGrid } from '../model/grid.ts';
+import { explainPlanRefusal, type RefusedQuery } from '../hub/refusal.ts';
 import { distribute } from '../plan/distribute.ts';
 import { normalise } from '../plan/normalise.ts';
+import { PlanRefusal } from '../plan/refusal.ts';
 import { typeOf } from '../promql/check.ts';
 import { featuresFrom } from '../promql/features.ts';
 import { parseExpr } from '../promql/parse.ts';
@@ -11,7 +13,7 @@ import { printExpr } from '../promql/print.ts';
 import { SHARDS_MAX } from '../shard/open-shards.ts';
 import { splitOverShards } from '../shard/split.ts';
 import { enableFeatureOption } from './enable-feature.ts';
-import { planJson, treeLines, type PlanJson } from './plan-tree.ts';
+import { ANSWER_WORDS, planJson, treeLines, type PlanJson } from '../plan/explain/plan-tree.ts';
 import { exprText, printMade } from './promql-text.ts';
 
 interface Options {
@@ -64,7 +66,7 @@ function explained(text: string, options: Options): Explained {
   const grid = gridOf(options);
   const shards = shardsOf(options.shards);
   const agent = planJson(splitOverShards(normalise(expr, grid, text), grid, shards, false));
-  const federation = federated(() => planJson(distribute(expr, grid, options.domainLabel)));
+  const federation = federated({ text, expr, grid }, options.domainLabel);
   return { query: printExpr(expr), type: typeOf(expr), steps: grid.steps, federation, agent };
 }
 
@@ -75,12 +77,13 @@ function gridOf({ time = '', start, end, step }: Options): QueryGrid {
 }
 
 /** What a federation cannot answer is part of the explanation. */
-function federated(plan: () => PlanJson): Explained['federation'] {
+function federated(query: RefusedQuery, domainLabel: string): Explained['federation'] {
+  const { text, expr, grid } = query;
   try {
-    return plan();
+    return planJson(distribute(expr, grid, { domainLabel, text }));
   } catch (error) {
-    if (error instanceof ComityError && error.code === 'refused') return { refused: error.message };
-    throw error;
+    if (!(error instanceof PlanRefusal)) throw error;
+    return { refused: explainPlanRefusal(error, { query, domainLabel, domains: [], refusals: [] }).message };
   }
 }
 
@@ -104,10 +107,9 @@ function explainedText({ query, type, steps, federation, agent }: Explained, opt
 }
 
 function planLines({ remainder, fragments, rawReads }: PlanJson, asker: string, place: string): string[] {
-  const answers = { vector: 'the whole vector', partial: 'partial states, which are merged' };
   return [
     ...fragments.flatMap(({ answer, steps, tree }, i) => [
-      `  fragment ${i}, in ${place} at ${steps.steps} ${steps.steps === 1 ? 'step' : 'steps'}; answers with ${answers[answer]}:`,
+      `  fragment ${i}, in ${place} at ${steps.steps} ${steps.steps === 1 ? 'step' : 'steps'}; answers with ${ANSWER_WORDS[answer]}:`,
       ...treeLines(tree, '    '),
     ]),
     ...rawReads.map((read) => `  raw samples of ${place} go to ${asker} for ${read}`),

@@ -1,14 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { ComityError, messageOf } from '../base/errors.ts';
-import { PromqlError, renderCaret } from '../promql/parse-error.ts';
-import { FEATURE_NAMES, featuresFrom } from '../promql/features.ts';
+import { ComityError } from '../base/errors.ts';
+import { FEATURE_NAMES, featuresFrom, type PromqlFeatures } from '../promql/features.ts';
 import { openDatabase, type Database } from '../promqltest/database.ts';
 import { parseScript } from '../promqltest/parse-script.ts';
 import { RULES, runScript, type Failure, type Rules, type ScriptResult } from '../promqltest/run-script.ts';
-import { ScriptError } from '../promqltest/script-line.ts';
+import { federatedOptions, isFederated, runFederatedTest, type FederatedOptions } from './promql-test-federated.ts';
+import { errorReport, errorText, failureText, readScript, type ErrorReport } from './promql-test-report.ts';
 
-interface Options {
+interface Options extends FederatedOptions {
   readonly shards: string;
   readonly enableFeature: readonly string[];
   readonly disableFeature: readonly string[];
@@ -16,14 +15,15 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** `comity promql test FILE…`: runs promqltest scripts over an embedded store. */
+/** `comity promql test FILE…`: runs promqltest scripts over an embedded store, or over a federation of them. */
 export function promqlTestCommand(): Command {
-  return new Command('test')
+  const command = new Command('test')
     .description(
-      'Run scripts in Prometheus’s promqltest language (load, clear, eval) over an embedded store in a temporary folder.',
+      'Run scripts in Prometheus’s promqltest language (load, clear, eval) over an embedded store in a temporary folder, ' +
+        'or with --domains over a federation of such stores, whose answers must be those of one store with everything.',
     )
     .argument('<file...>', 'the scripts')
-    .option('--shards <number>', 'threads that the store is spread over; 0: one store, no thread', '1')
+    .option('--shards <number>', 'threads that each store is spread over; 0: one store, no thread', '1')
     .option('--enable-feature <names>', `a feature to turn on, or several with commas; may be repeated`, collect, [])
     .option('--disable-feature <names>', 'the same for one to turn off', collect, [])
     .addOption(
@@ -31,11 +31,13 @@ export function promqlTestCommand(): Command {
         .choices(RULES)
         .default('either'),
     )
-    .option('--json', 'print JSON lines')
+    .option('--json', 'print JSON lines');
+  for (const option of federatedOptions()) command.addOption(option);
+  return command
     .addHelpText(
       'after',
       `\nThere are the features ${FEATURE_NAMES.join(', ')};\nall but ${OFF.join(', ')} are on, as in Prometheus's own ` +
-        'tests.\n\nExit status: 0 all passed, 1 a failure or an error.',
+        'tests.\n\nExit status: 0 all passed (over domains: nothing wrong), 1 a failure or an error.',
     )
     .action(run);
 }
@@ -48,9 +50,11 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 }
 
 async function run(files: readonly string[], options: Options): Promise<void> {
-  const print = options.json === true ? printJson : printText;
   const features = featuresOf(options);
-  const database = await openDatabase({ shards: shardsOf(options.shards), features });
+  const shards = shardsOf(options.shards);
+  if (isFederated(options)) return runFederatedTest(files, { ...options, features, shards });
+  const print = options.json === true ? printJson : printText;
+  const database = await openDatabase({ shards, features });
   const startMs = performance.now();
   let evaluations = 0;
   let failed = 0;
@@ -80,7 +84,7 @@ async function run(files: readonly string[], options: Options): Promise<void> {
 async function runFile(
   file: string,
   database: Database,
-  features: ReturnType<typeof featuresOf>,
+  features: PromqlFeatures,
   rules: Rules,
 ): Promise<ScriptResult> {
   const commands = parseScript(file, readScript(file), features);
@@ -88,15 +92,7 @@ async function runFile(
   return runScript(commands, database, rules);
 }
 
-function readScript(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ComityError('not_found', `cannot read ${file}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-function featuresOf({ enableFeature, disableFeature }: Options): ReturnType<typeof featuresFrom> {
+function featuresOf({ enableFeature, disableFeature }: Options): PromqlFeatures {
   // Names that are none are told whether they are turned on or off.
   featuresFrom([...enableFeature, ...disableFeature]);
   const on = FEATURE_NAMES.filter((name) => !OFF.includes(name) || enableFeature.includes(name));
@@ -114,15 +110,7 @@ function shardsOf(text: string): number {
 
 type Report =
   | ({ readonly type: 'failure' } & Failure)
-  | {
-      readonly type: 'error';
-      readonly file: string;
-      /** Of a place in the script; missing where the script could not be read. */
-      readonly line?: number;
-      readonly column?: number;
-      readonly problem: string;
-      readonly rendering?: string;
-    }
+  | ErrorReport
   | {
       readonly type: 'summary';
       readonly files: number;
@@ -133,12 +121,6 @@ type Report =
       readonly errors: number;
       readonly seconds: number;
     };
-
-function errorReport(file: string, error: ComityError): Report {
-  if (!(error instanceof ScriptError)) return { type: 'error', file, problem: error.message };
-  const { line, column, problem, rendering } = error;
-  return { type: 'error', file, line, column, problem, rendering };
-}
 
 function printJson(report: Report): void {
   process.stdout.write(`${JSON.stringify(report)}\n`);
@@ -152,41 +134,12 @@ function textOf(report: Report): string {
   switch (report.type) {
     case 'failure':
       return failureText(report);
-    case 'error': {
-      const { file, line, column, problem, rendering } = report;
-      const place = line === undefined ? file : `${file}:${line}:${column}`;
-      return `${place}: ${problem}\n${rendering === undefined ? '' : `${indent(rendering)}\n`}`;
-    }
+    case 'error':
+      return errorText(report);
     case 'summary': {
       const { files, evaluations, passed, failed, errors, seconds } = report;
       const inError = errors === 0 ? '' : `, ${errors} scripts in error`;
       return `${evaluations} evaluations in ${files} scripts: ${passed} passed, ${failed} failed${inError} (${seconds} s)`;
     }
   }
-}
-
-function failureText({ file, line, query, mode, problem, expected, got, rendering }: Failure): string {
-  const lines = [
-    `${file}:${line}: ${problem}`,
-    rendering === undefined ? caretText(query, got ?? '') : indent(rendering),
-  ];
-  if (mode !== '') lines.push(`  ${mode}`);
-  if (expected !== undefined) lines.push('  expected', indent(expected, 4));
-  if (got !== undefined) lines.push('  got', indent(got, 4));
-  return `${lines.join('\n')}\n`;
-}
-
-/** A position in the query, as annotations end with one and errors of parsing begin with one. */
-const POSITION = /^1:(\d+): |\(1:(\d+)\)$/m;
-
-/** The query, with a caret under the place that a message names. */
-function caretText(query: string, message: string): string {
-  const match = POSITION.exec(message);
-  if (match === null) return indent(query);
-  const start = Number(match[1] ?? match[2]) - 1;
-  return indent(renderCaret(new PromqlError(query, { start, end: start + 1 }, '')));
-}
-
-function indent(text: string, spaces = 2): string {
-  return text.replace(/^/gm, ' '.repeat(spaces));
 }

@@ -1,13 +1,13 @@
 import { ComityError } from '../base/errors.ts';
 import type { StepGrid } from '../model/grid.ts';
-import { SET_OPS, type Aggregate, type Call, type Expr } from '../promql/ast.ts';
+import { SET_OPS, type Call, type Expr } from '../promql/ast.ts';
 import { typeOf } from '../promql/check.ts';
 import { aggregateRows, groupsOf } from './aggregate/aggregate.ts';
 import { scalarOperandRows } from './operators/binary.ts';
 import { CALLS } from './calls/calls.ts';
 import type { EvalContext } from './context.ts';
 import type { Evaluation, Value } from './evaluation.ts';
-import type { Groups } from './aggregate/groups.ts';
+import type { Groups, GroupsOf } from './aggregate/groups.ts';
 import { matchRows } from './operators/match.ts';
 import { dropMarkedNames } from './names.ts';
 import { fromFirstStep } from './once.ts';
@@ -48,8 +48,8 @@ function isLast({ features, scope }: EvalContext): boolean {
 }
 
 /** The groups of an aggregation over its argument, before they are finished: what a domain answers with. */
-export function aggregateGroups(node: Aggregate, ctx: EvalContext): Groups {
-  return groupsOf(node, startEvaluation(ctx));
+export function aggregateGroups(of: GroupsOf, ctx: EvalContext): Groups {
+  return groupsOf(of, startEvaluation(ctx));
 }
 
 function startEvaluation(ctx: EvalContext): Evaluation {

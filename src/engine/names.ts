@@ -17,6 +17,7 @@ import type { Usage } from './usage.ts';
  *
  * @param input what the rows come from, which may show that they all have one name.
  * @param strict as in `mergeEqualRows`.
+ * @param drop what takes the name off, and by default the labels of type and unit too.
  */
 export function withoutNames(
   input: Expr,
@@ -24,12 +25,13 @@ export function withoutNames(
   { usage, features }: Pick<EvalContext, 'usage' | 'features'>,
   sink: RowSink,
   run: (named: RowSink) => void,
+  drop: (labels: Labels) => Labels = dropMetadataLabels,
 ): void {
   if (features.delayedNameRemoval) return run((row) => sink({ ...row, dropsName: true }));
   const merged = mergeEqualRows(strict, usage);
   const oneName = sharesOneName(input);
   run((row) => {
-    const rest = nameless(row);
+    const rest = { ...row, labels: drop(row.labels) };
     // Labels of type and unit go as well, and could have told two series of one name apart.
     if (oneName && (rest.labels.length === row.labels.length || onlyNameWent(row.labels, rest.labels))) sink(rest);
     else merged.sink(rest);

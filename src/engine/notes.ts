@@ -1,15 +1,17 @@
 import { formatShort } from '../base/numbers.ts';
 import type { Span } from '../promql/ast.ts';
+import { noteText, type NoteArgument, type NoteCode } from './note-codes.ts';
 
 /**
  * What an evaluation has to say beside its answer, as Prometheus's annotations: a `warning` where the answer may be wrong, an
- * `info` where the query may be. Plain data, so that it goes from one thread or domain to another; whoever has the text of
- * the query words the position.
+ * `info` where the query may be. Plain data, so that it goes from one thread or domain to another and a border can tell what
+ * it names; whoever has the text of the query words it.
  */
 export interface Note {
   readonly level: 'warning' | 'info';
-  /** Notes of one text are one note. */
-  readonly text: string;
+  readonly code: NoteCode;
+  /** What the text names, as `argumentKinds` says. Notes of one text are one note. */
+  readonly args: readonly NoteArgument[];
   readonly span: Span;
   readonly detail?: NoteDetail;
 }
@@ -34,15 +36,16 @@ export interface Notes {
 }
 
 /** Texts hold names of metrics and values of labels, so a query over many can have as many notes. */
-const NOTES_MAX = 1_000;
+export const NOTES_MAX = 1_000;
 
 export function startNotes(): Notes {
   const byText = new Map<string, Note>();
   return {
     add(note) {
-      const before = byText.get(note.text);
+      const text = noteText(note);
+      const before = byText.get(text);
       if (before === undefined && byText.size >= NOTES_MAX) return;
-      byText.set(note.text, before === undefined ? note : joined(before, note));
+      byText.set(text, before === undefined ? note : joined(before, note));
     },
     list: () => [...byText.values()],
   };
@@ -86,7 +89,9 @@ export function noteTexts(
   return { warnings: shown('warning'), infos: shown('info') };
 }
 
-function shownText({ text, span, detail }: Note, query: string): string {
+function shownText(note: Note, query: string): string {
+  const { span, detail } = note;
+  const text = noteText(note);
   const position = `(${positionText(query, span.start)})`;
   if (detail === undefined) return `${text} ${position}`;
   if (detail.kind === 'overlap') {

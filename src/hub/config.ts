@@ -69,22 +69,6 @@ export function readHubConfig(path: string, features: readonly string[] = []): H
     domainLabel: raw.domain_label,
     queryTimeoutMs: raw.query_timeout_seconds * 1000,
     lookbackMs: raw.lookback_seconds * 1000,
-    features: hubFeatures([...raw.features, ...features], path),
+    features: configuredFeatures([...raw.features, ...features], path),
   };
-}
-
-/** What these change about evaluation has to happen in the domains too, which are not told of it. */
-const OF_EVALUATION: ReadonlySet<string> = new Set([
-  'promql-delayed-name-removal',
-  'type-and-unit-labels',
-  'use-start-timestamps',
-]);
-
-function hubFeatures(names: readonly string[], path: string): PromqlFeatures {
-  const beyond = names.find((name) => OF_EVALUATION.has(name));
-  if (beyond !== undefined) {
-    const problem = `${beyond} changes how domains evaluate, and a hub cannot ask them to. Only agents have it`;
-    throw new ComityError('bad_config', `${path}: /features: ${problem}`);
-  }
-  return configuredFeatures(names, path);
 }

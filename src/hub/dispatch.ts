@@ -1,16 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { zstdDecompress } from 'node:zlib';
-import type { Pool } from 'undici';
 import { ComityError, messageOf } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
 import type { DomainOutcome } from '../coverage/coverage.ts';
-import { decodeErrorAnswer, decodeStatusAnswer, type DomainStatus } from '../plan/frames.ts';
+import { decodeErrorAnswer, decodeStatusAnswer, type DomainStatus } from '../plan/frames/status-codec.ts';
+import { FEDERATION_VERSION } from '../plan/frames/version.ts';
 import { heard, type Domain } from './registry.ts';
+import type { Endpoint, Transport } from './transport.ts';
 
 /** A domain's answer, or why there is none. */
 export type Answer<T> =
-  | { readonly ok: true; readonly value: T }
+  | {
+      readonly ok: true;
+      readonly value: T;
+      /** Of the answer, as sent. */
+      readonly wireBytes: number;
+      /** From the first byte asked to the last read, the queue included. */
+      readonly tookMs: number;
+    }
   | {
       readonly ok: false;
       readonly outcome: Exclude<DomainOutcome, 'ok' | 'partial' | 'pruned'>;
@@ -19,12 +24,8 @@ export type Answer<T> =
       readonly retryable: boolean;
     };
 
-export type Endpoint = 'query' | 'labels' | 'status';
-
 /** A second try starts after a random part of this, so that many hubs do not come back at once. */
 const RETRY_SPREAD_MS = 200;
-
-const decompress = promisify(zstdDecompress);
 
 /** What is asked of a domain, and until when. */
 interface Ask<T> {
@@ -46,11 +47,12 @@ export async function askDomain<T extends { status: DomainStatus }>(
   decode: (bytes: Uint8Array) => T,
 ): Promise<Answer<T>> {
   const ask: Ask<T> = { endpoint, body, deadlineMs, decode };
+  const startedMs = performance.now();
   const queued = domain.limit(async () => {
-    const first = await attempt(domain, domain.pool, ask);
+    const first = await attempt(domain, domain.transport, ask, startedMs);
     if (first.ok || !first.retryable || Date.now() + RETRY_SPREAD_MS >= deadlineMs) return first;
     await sleep(Math.random() * RETRY_SPREAD_MS);
-    return attempt(domain, domain.pool, ask);
+    return attempt(domain, domain.transport, ask, startedMs);
   });
   return byDeadline(queued, deadlineMs);
 }
@@ -60,7 +62,7 @@ export async function heartbeatLoop(domain: Domain, everyMs: number, signal: Abo
   while (!signal.aborted) {
     const deadlineMs = Date.now() + everyMs * 2;
     const ask = { endpoint: 'status', body: new Uint8Array(0), deadlineMs, decode: decodeStatusAnswer } as const;
-    const answer = await byDeadline(attempt(domain, domain.heartbeat, ask), deadlineMs);
+    const answer = await byDeadline(attempt(domain, domain.heartbeat, ask, performance.now()), deadlineMs);
     domain.reachable = answer.ok;
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
   }
@@ -68,34 +70,22 @@ export async function heartbeatLoop(domain: Domain, everyMs: number, signal: Abo
 
 async function attempt<T extends { status: DomainStatus }>(
   domain: Domain,
-  pool: Pool,
+  transport: Transport,
   { endpoint, body, deadlineMs, decode }: Ask<T>,
+  startedMs: number,
 ): Promise<Answer<T>> {
   const { config } = domain;
   const budgetMs = Math.ceil(deadlineMs - Date.now());
   if (budgetMs <= 0) return timedOut('no time was left to ask');
   try {
-    const response = await pool.request({
-      path: `/federation/v1/${endpoint}`,
-      method: 'POST',
-      body,
-      headers: {
-        authorization: `Bearer ${config.token}`,
-        'content-type': 'application/x-protobuf',
-        'accept-encoding': 'zstd',
-      },
-      signal: AbortSignal.timeout(budgetMs),
-    });
-    const raw = await readBounded(response.body);
-    domain.receivedBytes += raw.length;
-    if (response.statusCode !== 200) return failure(response.statusCode, raw);
-    const zipped = response.headers['content-encoding'] === 'zstd';
-    const bytes = zipped ? await decompress(raw, { maxOutputLength: LIMITS.answerBytes }) : raw;
+    const { statusCode, bytes, wireBytes } = await transport.send(endpoint, body, AbortSignal.timeout(budgetMs));
+    domain.receivedBytes += wireBytes;
+    if (statusCode !== 200) return failure(statusCode, bytes);
     const value = decode(bytes);
     const { status } = value;
     if (status.domain !== config.name) return refused(`the agent there says it is of domain ${status.domain}`);
     heard(domain, status);
-    return { ok: true, value };
+    return { ok: true, value, wireBytes, tookMs: performance.now() - startedMs };
   } catch (error) {
     if ((error as Error).name === 'TimeoutError') return timedOut(`no answer within ${budgetMs} ms`);
     domain.reachable = false;
@@ -127,29 +117,22 @@ function refused(reason: string): Answer<never> {
   return { ok: false, outcome: 'refused', reason, retryable: false };
 }
 
-async function readBounded(body: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > LIMITS.answerBytes) throw new ComityError('limit', `an answer of over ${LIMITS.answerBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
 function failure(status: number, body: Uint8Array): Answer<never> {
   if (status === 401) return refused('the agent does not accept this hub’s token');
-  if (status < 500 && status !== 429) return refused(`the agent answered ${status} (${errorCode(body)})`);
+  if (status < 500 && status !== 429) return refused(refusedRequest(status, body));
   const retryable = status === 429 || status === 503;
   return { ok: false, outcome: 'unreachable', reason: `the agent answered ${status}`, retryable };
 }
 
-function errorCode(body: Uint8Array): string {
+function refusedRequest(status: number, body: Uint8Array): string {
   try {
-    return decodeErrorAnswer(body) || 'no code';
+    const { code, version } = decodeErrorAnswer(body);
+    if (code === 'unsupported' && version !== FEDERATION_VERSION) {
+      return `the agent speaks version ${version} of the federation protocol, this hub ${FEDERATION_VERSION}`;
+    }
+    return `the agent answered ${status} (${code || 'no code'})`;
   } catch {
-    return 'unreadable';
+    return `the agent answered ${status} (unreadable)`;
   }
 }
 

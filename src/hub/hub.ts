@@ -24,6 +24,7 @@ const HEARTBEAT_MS = 2_000;
 /** Starts a hub: the registry of domains with its heartbeats, and the HTTP API over them. */
 export async function startHub(config: HubConfig, log: Logger = pino({ level: 'silent' })): Promise<Hub> {
   const registry = openRegistry(config.domains);
+  const federation = { registry, domainLabel: config.domainLabel ?? 'domain' };
   const metrics = hubMetrics(registry);
   const stopping = new AbortController();
   const heartbeats = registry.map((domain) => heartbeatLoop(domain, HEARTBEAT_MS, stopping.signal));
@@ -39,8 +40,7 @@ export async function startHub(config: HubConfig, log: Logger = pino({ level: 's
   acceptForms(app);
   prometheusErrors(app, (error) => log.error({ err: error }, 'query fault'));
   prometheusApi(app, {
-    registry,
-    domainLabel: config.domainLabel ?? 'domain',
+    federation,
     lookbackMs: config.lookbackMs ?? DEFAULT_LOOKBACK_MS,
     queryTimeoutMs: config.queryTimeoutMs ?? DEFAULT_QUERY_TIMEOUT_MS,
     features: config.features ?? NO_FEATURES,

@@ -3,10 +3,10 @@ import { selectorParams } from '../api/selectors.ts';
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { coverageWarning, summariseCoverage, type Coverage } from '../coverage/coverage.ts';
-import { decodeLabelsAnswer, encodeLabelsRequest, type LabelsAnswer } from '../plan/frames.ts';
+import { decodeLabelsAnswer, encodeLabelsRequest, type LabelsAnswer } from '../plan/frames/labels-codec.ts';
 import { mayReadFrom } from '../plan/domain.ts';
 import { askDomain, type Answer } from './dispatch.ts';
-import type { Domain, Registry } from './registry.ts';
+import type { Domain, Federation } from './registry.ts';
 
 /** A question for label names (`name` empty) or the values of one label. */
 export interface LabelsQuestion {
@@ -32,8 +32,7 @@ export interface LabelsResult {
  */
 export async function runLabels(
   question: LabelsQuestion,
-  registry: Registry,
-  domainLabel: string,
+  { registry, domainLabel }: Federation,
 ): Promise<LabelsResult> {
   const limit = Math.min(question.limit || LIMITS.labelValues, LIMITS.labelValues);
   const selectors = selectorParams(question.selectors);

@@ -1,7 +1,15 @@
 import { ComityError } from '../base/errors.ts';
 import { labelsKey, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Fragment } from '../plan/distribute.ts';
-import type { QueryAnswer } from '../plan/frames.ts';
+import type { QueryAnswer } from '../plan/frames/query-codec.ts';
+import type { PromqlFeatures } from '../promql/features.ts';
+
+/** Whose rows they are, and by which features they were made. */
+interface RowOwner {
+  readonly domainLabel: string;
+  readonly domain: string;
+  readonly features: PromqlFeatures;
+}
 
 /**
  * A domain speaks for itself only: the rows of a vector must carry its own name, the groups of a partial only labels that
@@ -10,16 +18,18 @@ import type { QueryAnswer } from '../plan/frames.ts';
 export function assertRowsFit(
   answer: QueryAnswer,
   asked: readonly Fragment[],
-  domainLabel: string,
-  domain: string,
+  { domainLabel, domain, features }: RowOwner,
 ): void {
   answer.fragments.forEach((part, index) => {
     if (!('rows' in part)) return;
-    const fits = rowTest(asked[index]!, domainLabel, domain);
+    const fragment = asked[index]!;
+    const fits = rowTest(fragment, domainLabel, domain);
+    // Rows that are to lose their names may be equal until then, and whatever stands above takes each of them.
+    const mayRepeat = features.delayedNameRemoval && fragment.answer === 'vector';
     const seen = new Set<string>();
     for (const { labels } of part.rows) {
       const key = labelsKey(labels);
-      if (seen.has(key)) throw new ComityError('bad_data', 'it answered with one label set twice');
+      if (!mayRepeat && seen.has(key)) throw new ComityError('bad_data', 'it answered with one label set twice');
       if (!fits(labels)) throw new ComityError('bad_data', 'it answered with a series that is not of this domain');
       seen.add(key);
     }
@@ -27,7 +37,8 @@ export function assertRowsFit(
 }
 
 function rowTest(fragment: Fragment, domainLabel: string, domain: string): (labels: Labels) => boolean {
-  if (fragment.answer === 'vector') return (labels) => labelValue(labels, domainLabel) === domain;
+  if (fragment.answer === 'vector' || fragment.answer === 'timed')
+    return (labels) => labelValue(labels, domainLabel) === domain;
   const { without, grouping } = fragment.expr;
   const named = new Set(grouping);
   return (labels) => {

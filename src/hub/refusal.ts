@@ -1,10 +1,18 @@
-import { ComityError } from '../base/errors.ts';
+import { ComityError, type ErrorCode } from '../base/errors.ts';
 import type { Fragment } from '../plan/distribute.ts';
-import type { Refusal } from '../plan/frames.ts';
-import { children, type Aggregate, type Expr } from '../promql/ast.ts';
-import { mapChildren } from '../promql/map.ts';
+import type { Fault, Judge } from '../plan/nearest/fault.ts';
+import type { Refusal, RefusalCode } from '../plan/frames/refusal-codec.ts';
+import { PROPOSED_APPROX } from '../plan/nearest/rewrites.ts';
+import { nearestQuery, nearestText, type NearestQuery } from '../plan/nearest/nearest.ts';
+import { preorder } from '../plan/frames/preorder.ts';
+import type { PlanReason, PlanRefusal } from '../plan/refusal.ts';
+import type { QueryGrid } from '../model/grid.ts';
+import type { PromqlFeatures } from '../promql/features.ts';
+import { children, type Expr } from '../promql/ast.ts';
 import { positionOf } from '../promql/parse-error.ts';
 import { printExpr } from '../promql/print.ts';
+import { knownFrom } from './known-policy.ts';
+import type { Federation } from './registry.ts';
 
 /** A domain's refusal of one fragment. */
 export interface DomainRefusal {
@@ -13,107 +21,187 @@ export interface DomainRefusal {
   readonly refusal: Refusal;
 }
 
+/** The query that is refused, as its caller wrote it. */
+export interface RefusedQuery {
+  readonly text: string;
+  readonly expr: Expr;
+  readonly grid: QueryGrid;
+  /** The relative error that the caller allows `quantile`. */
+  readonly approx?: number | undefined;
+  /** Parts of PromQL that the caller may use; all when left out. */
+  readonly features?: PromqlFeatures | undefined;
+}
+
+/** What the words of a refusal are made from. */
+export interface RefusalContext {
+  readonly query: RefusedQuery;
+  readonly domainLabel: string;
+  /** The names of all domains. */
+  readonly domains: readonly string[];
+  /** Every refusal of the query that is known. */
+  readonly refusals: readonly DomainRefusal[];
+}
+
+export function refusalContext(
+  query: RefusedQuery,
+  { registry, domainLabel }: Federation,
+  refusals: readonly DomainRefusal[],
+): RefusalContext {
+  return { query, domainLabel, domains: registry.map(({ config }) => config.name), refusals };
+}
+
+/** Why a query is not answered, for people, and for programs: `reason` is of a fixed list. */
+export class RefusedError extends ComityError {
+  readonly reason: RefusalCode | PlanReason;
+  /** What works in the place of the query; undefined where nothing near it is known to. */
+  readonly nearest: NearestQuery | undefined;
+  /** The message without what works. */
+  readonly why: string;
+
+  constructor(code: ErrorCode, why: string, hint: string, reason: RefusalCode | PlanReason, nearest?: NearestQuery) {
+    super(code, why + hint);
+    this.why = why;
+    this.reason = reason;
+    this.nearest = nearest;
+  }
+}
+
 /**
- * The refusal in words: what was refused and where it stands in the caller's text, which rule of which domain refused
- * it, and the nearest thing that works. The agent sent a code and a name from the fragment; the words are the hub's.
+ * A domain's refusal in words: what was refused and where it stands in the caller's text, which rule of which domain refused
+ * it, and the nearest query that works, as far as all refusals of it tell. The agent sent a code and a name from the fragment;
+ * the words are the hub's.
  */
-export function explainRefusal(query: string, refused: DomainRefusal): ComityError {
-  const { domain, fragment, refusal } = refused;
-  const { line, column } = positionOf(query, fragment.expr.span.start);
-  const place = `refused: ${printExpr(fragment.expr)} (${line}:${column})`;
-  const { name } = refusal;
-  const metric = name === '' ? 'a metric it selects' : `metric ${name}`;
-  switch (refusal.code) {
+export function explainRefusal({ domain, fragment, refusal }: DomainRefusal, context: RefusalContext): RefusedError {
+  const node = nodeOf(fragment.expr, refusal);
+  const nearest = nearestOf(context, { code: refusal.code, name: refusal.name, span: node.span, domain });
+  const { code, words } = refusalWords(refusal, domain, node);
+  const why = `${code}: ${placed(context, node)}: ${words}`;
+  return new RefusedError(code, why, hintOf(refusal, nearest, context), refusal.code, nearest);
+}
+
+/** The same for what no domain needs to be asked about. */
+export function explainPlanRefusal({ node, reason, words }: PlanRefusal, context: RefusalContext): RefusedError {
+  const nearest = nearestOf(context, { code: reason, name: '', span: node.span, domain: undefined });
+  return new RefusedError('refused', `refused: ${placed(context, node)}: ${words}`, works(nearest), reason, nearest);
+}
+
+/** One search serves all refusals of a query. */
+const NEAREST = new WeakMap<RefusalContext, { readonly nearest: NearestQuery | undefined }>();
+
+/** The nearest query that works, as far as all refusals in the context tell. */
+export function nearestOf(context: RefusalContext, fault?: Fault): NearestQuery | undefined {
+  const done = NEAREST.get(context);
+  if (done !== undefined) return done.nearest;
+  const { query, domainLabel, domains, refusals } = context;
+  const known = refusals.map(({ domain, refusal }) => ({ domain, check: knownFrom(refusal) }));
+  const check: Judge['check'] = (fragment, asked) => {
+    for (const { domain, check: apply } of known) {
+      const refusal = domain === asked ? apply(fragment) : undefined;
+      if (refusal !== undefined) return refusal;
+    }
+    return undefined;
+  };
+  const nearest = nearestQuery(query, fault, { grid: query.grid, domainLabel, domains, check }, query.features);
+  NEAREST.set(context, { nearest });
+  return nearest;
+}
+
+function nodeOf(expr: Expr, { node }: Refusal): Expr {
+  return (node === undefined ? undefined : preorder(expr)[node]) ?? expr;
+}
+
+function placed({ query }: RefusalContext, node: Expr): string {
+  const { line, column } = positionOf(query.text, node.span.start);
+  return `${printExpr(node)} (${line}:${column})`;
+}
+
+/** What works, in a sentence of its own. */
+function works(nearest: NearestQuery | undefined): string {
+  return nearest === undefined ? '' : `. ${nearestText(nearest)}`;
+}
+
+/** Where no query is known to work, what to do instead. */
+function hintOf({ code }: Refusal, nearest: NearestQuery | undefined, { query }: RefusalContext): string {
+  if (nearest === undefined) return INSTEAD[code] === undefined ? '' : `. ${INSTEAD[code]}`;
+  const kept = code === 'class_aggregate' || code === 'operator_not_permitted';
+  const sketched = kept && query.approx === undefined && hasQuantile(query.expr);
+  const also = sketched ? `; or the same with approx=${PROPOSED_APPROX}, where the policy lists quantile` : '';
+  return `${works(nearest)}${also}`;
+}
+
+/** Whether an expression has the aggregation `quantile`. */
+export function hasQuantile(expr: Expr): boolean {
+  return (expr.kind === 'aggregate' && expr.op === 'quantile') || children(expr).some(hasQuantile);
+}
+
+const INSTEAD: Readonly<Partial<Record<RefusalCode, string>>> = {
+  class_sealed: 'Leave it out',
+  label_not_permitted: 'GET /api/v1/labels lists the labels that may leave',
+  matcher_not_permitted: 'Match on labels that may leave: GET /api/v1/labels lists them',
+  undecided: 'Match on more labels',
+  limit: 'Narrow its selectors or raise the step',
+};
+
+/** The reason with the domain and its rule. */
+export function refusalWords({ code, name }: Refusal, domain: string, node: Expr): { code: ErrorCode; words: string } {
+  const metric = name === '' ? 'a metric that it could select' : `metric ${name}`;
+  switch (code) {
     case 'class_aggregate':
-      return new ComityError(
-        'refused',
-        `${place}: ${metric} is of class aggregate in domain ${domain}, so its series may not leave, only aggregates of ` +
-          `them. What works: ${printExpr(aggregated(fragment.expr))}`,
+      return refused(
+        `${metric} is of class aggregate in domain ${domain}, so its series may not leave, only aggregates of them`,
       );
     case 'class_sealed':
-      return new ComityError(
-        'refused',
+      return refused(
         name === ''
-          ? `${place}: it could select metrics that domain ${domain} seals. What works: select metrics by their exact ` +
-              'names (GET /api/v1/label/__name__/values lists them)'
-          : `${place}: ${metric} is sealed in domain ${domain}: nothing of it leaves. What works: leave it out, or exclude ` +
-              'the domain with a matcher on the domain label',
+          ? `it could select metrics that domain ${domain} seals; metrics by their exact names tell which`
+          : `${metric} is sealed in domain ${domain}: nothing of it leaves`,
+      );
+    case 'operator_not_permitted':
+      return refused(
+        `the policy of domain ${domain} does not list ${name} for what it selects` +
+          (REDUCING.has(name) ? '' : ', which would show single series or values'),
       );
     case 'label_not_permitted':
-      return new ComityError(
-        'refused',
-        `${place}: label ${name} may not leave domain ${domain}. What works: ${printExpr(withoutLabel(fragment.expr, name))}`,
-      );
+      return refused(`label ${name} may not leave domain ${domain}`);
     case 'matcher_not_permitted':
-      return new ComityError(
-        'refused',
-        `${place}: label ${name} cannot be matched on in domain ${domain}. What works: matchers on permitted labels ` +
-          `(GET /api/v1/labels lists them)`,
-      );
+      return refused(`label ${name} cannot be matched on in domain ${domain}`);
     case 'undecided':
-      return new ComityError(
-        'refused',
-        `${place}: series on one side of a match are not unique in domain ${domain}, which is an error only if the other ` +
-          'side has series in some domain, and its series may not leave to find out. What works: match on more labels',
+      return refused(
+        `series on one side of a match are not unique in domain ${domain}, which is an error only if the other ` +
+          'side has series in some domain, and its series may not leave to find out',
       );
     case 'unsupported':
-      return new ComityError(
-        'unsupported',
-        `unsupported: domain ${domain} cannot evaluate ${printExpr(fragment.expr)} (${line}:${column}) yet`,
-      );
+      return { code, words: `domain ${domain} cannot evaluate ${name === '' ? 'it' : name}` };
+    case 'source_unavailable':
+      return { code: 'unavailable', words: `the server that domain ${domain} keeps its series in does not answer` };
     case 'timeout':
-      return new ComityError(
-        'timeout',
-        `domain ${domain}: ${printExpr(fragment.expr)} (${line}:${column}) ran out of time`,
-      );
+      return { code, words: `it ran out of time in domain ${domain}` };
     case 'limit':
-      return new ComityError(
-        'limit',
-        `domain ${domain}: ${printExpr(fragment.expr)} (${line}:${column}) passes a limit. Narrow its selectors or raise the step`,
-      );
+      return {
+        code,
+        words:
+          name === 'quantile'
+            ? `a sketch so fine would show the values themselves, which domain ${domain} does not let out`
+            : `it passes a limit of domain ${domain}`,
+      };
     case 'execution':
-      return new ComityError(
-        'execution',
-        `domain ${domain}: ${printExpr(fragment.expr)} (${line}:${column}) cannot be evaluated: series do not match one to one, ` +
+      return {
+        code,
+        words:
+          `it cannot be evaluated in domain ${domain}: ${kindOf(node)}series do not match one to one, ` +
           'or dropping the metric name makes two series the same (vector cannot contain metrics with the same labelset)',
-      );
+      };
   }
 }
 
-/** The expression with every bare selector, or function of one, below a sum that an aggregate metric permits. */
-function aggregated(expr: Expr, extra: readonly string[] = []): Expr {
-  if (expr.kind === 'aggregate') return expr;
-  if (expr.kind === 'vector' || (expr.kind === 'call' && expr.args.some((arg) => arg.kind === 'matrix'))) {
-    const { span } = expr;
-    return { kind: 'aggregate', op: 'sum', expr, without: false, grouping: ['job', ...extra], span };
-  }
-  const inner = expr.kind === 'call' && expr.func === 'histogram_quantile' ? ['le'] : extra;
-  return mapChildren(expr, (child) => aggregated(child, inner));
+/** Aggregations whose values draw on all of a group. */
+const REDUCING: ReadonlySet<string> = new Set(['sum', 'count', 'avg', 'group', 'min', 'max', 'stddev', 'stdvar']);
+
+function refused(words: string): { code: ErrorCode; words: string } {
+  return { code: 'refused', words };
 }
 
-/** The expression with a label taken out of every grouping and match, or summed away where a bare selector carries it. */
-function withoutLabel(expr: Expr, label: string): Expr {
-  if (expr.kind === 'vector' || (expr.kind === 'call' && expr.args.some((arg) => arg.kind === 'matrix'))) {
-    return { kind: 'aggregate', op: 'sum', expr, without: true, grouping: [label], span: expr.span };
-  }
-  if (expr.kind === 'aggregate') {
-    // What lies below an aggregation matters only where vectors are matched: there every label counts.
-    const inner = containsMatch(expr.expr) ? withoutLabel(expr.expr, label) : expr.expr;
-    return { ...expr, expr: inner, ...groupingWithout(expr, label) };
-  }
-  const changed = mapChildren(expr, (child) => withoutLabel(child, label));
-  if (changed.kind !== 'binary' || changed.matching === undefined) return changed;
-  const { matching } = changed;
-  const keep = (name: string): boolean => name !== label;
-  const labels = matching.on ? matching.labels.filter(keep) : matching.labels;
-  return { ...changed, matching: { ...matching, labels, include: matching.include.filter(keep) } };
-}
-
-function containsMatch(expr: Expr): boolean {
-  return (expr.kind === 'binary' && expr.matching !== undefined) || children(expr).some(containsMatch);
-}
-
-function groupingWithout({ without, grouping }: Aggregate, label: string): Pick<Aggregate, 'without' | 'grouping'> {
-  if (!without) return { without, grouping: grouping.filter((name) => name !== label) };
-  return { without, grouping: grouping.includes(label) ? grouping : [...grouping, label] };
+/** Of a match it is plain what does not fit. */
+function kindOf(node: Expr): string {
+  return node.kind === 'binary' ? `of the two sides of ${node.op} ` : '';
 }

@@ -45,6 +45,11 @@ export function stepTime(grid: StepGrid, step: number): number {
   return grid.startMs + step * grid.stepMs;
 }
 
+/** The time of every step, in ms. */
+export function stepTimes(grid: StepGrid): Float64Array {
+  return Float64Array.from({ length: grid.steps }, (_none, step) => stepTime(grid, step));
+}
+
 /** The first step alone. */
 export function firstStep(grid: StepGrid): StepGrid {
   return { ...grid, steps: Math.min(1, grid.steps), endMs: grid.startMs };
@@ -52,4 +57,9 @@ export function firstStep(grid: StepGrid): StepGrid {
 
 export function gridEnd(grid: StepGrid): number {
   return stepTime(grid, grid.steps - 1);
+}
+
+/** Whether the steps are those of a range, which may have room for one only, rather than one point in time. */
+export function isRange(grid: StepGrid): boolean {
+  return (grid.endMs ?? gridEnd(grid)) > grid.startMs;
 }

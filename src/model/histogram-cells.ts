@@ -1,15 +1,9 @@
-/**
- * Adds one term to a cell; where `lost` is given, with compensation (Neumaier 1974): `cells[i] + lost[i]` is then the sum
- * with the error of one rounding. An infinite sum has no rounding error, so nothing is lost.
- */
+import { addCompensated } from '../base/compensated.ts';
+
+/** Adds one term to a cell; where `lost` is given, with compensation, so that `cells[i] + lost[i]` is the sum. */
 export function addTerm(cells: Float64Array, lost: Float64Array | undefined, i: number, term: number): void {
-  const sum = cells[i]!;
-  const total = sum + term;
-  cells[i] = total;
-  if (lost === undefined) return;
-  if (total === Infinity || total === -Infinity) lost[i] = 0;
-  else if (Math.abs(sum) >= Math.abs(term)) lost[i]! += sum - total + term;
-  else lost[i]! += term - total + sum;
+  if (lost === undefined) cells[i]! += term;
+  else addCompensated(cells, lost, i, term);
 }
 
 /** `addTerm` for the cells from `start` on; the errors of the terms count where the sum is compensated. */

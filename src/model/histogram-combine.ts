@@ -4,6 +4,7 @@ import {
   cellsOf,
   COUNT_CELL,
   CUSTOM_BUCKETS,
+  sameNumbers,
   SUM_CELL,
   ZERO_COUNT_CELL,
   type HistogramLayout,
@@ -74,13 +75,6 @@ function hasSameBuckets(a: HistogramLayout, b: HistogramLayout, { dropsHidden }:
 /** Whether there are buckets that end within the zero bucket, which plain addition does not look at. */
 export function hidesBuckets(layout: HistogramLayout): boolean {
   return hiddenBuckets(layout.positive, layout) > 0 || hiddenBuckets(layout.negative, layout) > 0;
-}
-
-function sameNumbers(a: Int32Array | Float64Array, b: Int32Array | Float64Array): boolean {
-  if (a === b) return true;
-  if (a.length !== b.length) return false;
-  for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 /** How many of the buckets nearest to zero end within the zero bucket. */

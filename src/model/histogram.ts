@@ -204,7 +204,8 @@ function sameBits(a: Float64Array, b: Float64Array): boolean {
   return Buffer.compare(x, y) === 0;
 }
 
-function sameNumbers(a: Int32Array | Float64Array, b: Int32Array | Float64Array): boolean {
+export function sameNumbers(a: Int32Array | Float64Array, b: Int32Array | Float64Array): boolean {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   // From the end, where ascending numbers that are not the same differ first.
   for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;

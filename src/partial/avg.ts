@@ -1,4 +1,4 @@
-import { addCompensated } from './compensated.ts';
+import { addCompensated } from '../base/compensated.ts';
 import type { Partial } from './partial.ts';
 
 /**

@@ -100,9 +100,12 @@ function finishOne(block: HistogramBlock, step: number, aggregate: HistogramAggr
   return histogramOf(layout, hints[step]!, whole);
 }
 
-/** One order of the kinds of buckets, whichever came first. */
+/**
+ * One order of the kinds of buckets, whichever came first: the finest first, as a zero bucket that has to be widened swallows
+ * whole buckets, and those of coarse schemas are wide.
+ */
 function byKind({ layout: a }: HistogramBlock, { layout: b }: HistogramBlock): number {
-  return a.schema - b.schema || b.zeroThreshold - a.zeroThreshold || byBounds(a, b);
+  return b.schema - a.schema || b.zeroThreshold - a.zeroThreshold || byBounds(a, b);
 }
 
 function byBounds({ bounds: a }: HistogramLayout, { bounds: b }: HistogramLayout): number {

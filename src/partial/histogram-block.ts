@@ -10,7 +10,7 @@ import {
   RESET_UNKNOWN,
   type HistogramLayout,
 } from '../model/histogram.ts';
-import { addCompensated } from './compensated.ts';
+import { addCompensated } from '../base/compensated.ts';
 
 /**
  * Sums of histograms of one kind of buckets (schema, zero threshold, custom bounds) at every step: typed arrays only, so
@@ -35,7 +35,7 @@ export interface HistogramBlock {
 export const NOTHING = 0;
 export const SUM = 1;
 /** A mean stands in the place of a sum that would overflow. */
-const MEAN = 2;
+export const MEAN = 2;
 
 /** Where the cells of a layout's histograms go in a block. */
 export interface Placement {

@@ -31,7 +31,7 @@ export interface PartialHistograms {
   /** Step -> the bits below. */
   readonly seen: Uint8Array;
   readonly blocks: HistogramBlock[];
-  /** The metric's name on a series with histograms. */
+  /** The first in order of the metrics' names on series with histograms. */
   metric: string;
   /** The metrics' names on series that could not be added. */
   readonly clashing: string[];
@@ -80,7 +80,7 @@ export function addHistograms(
   order: HistogramOrder,
 ): void {
   const { seen, blocks } = state;
-  if (state.metric === '') state.metric = metric;
+  state.metric = firstName(state.metric, metric);
   makeRoom(blocks, row, present);
   // By layout; a row goes to and fro between a few.
   const placements: (Placement | undefined)[] = [];
@@ -131,8 +131,12 @@ export function mergeHistograms(into: PartialHistograms, from: PartialHistograms
     }
   }
   for (let step = 0; step < steps; step++) seen[step]! |= from.seen[step]!;
-  if (into.metric === '') into.metric = from.metric;
+  into.metric = firstName(into.metric, from.metric);
   for (const metric of from.clashing) if (!into.clashing.includes(metric)) into.clashing.push(metric);
+}
+
+function firstName(a: string, b: string): string {
+  return a === '' || (b !== '' && b < a) ? b : a;
 }
 
 /** How many numbers the state keeps. */

@@ -1,4 +1,5 @@
 import type { PartialHistograms } from './partial-histograms.ts';
+import type { Sketches } from './sketch.ts';
 
 /**
  * The state of one group at every step, in columns: `present[i]` is 1 where at least one series contributed at step i,
@@ -9,6 +10,8 @@ export interface PartialColumns {
   readonly fields: readonly Float64Array[];
   /** What a sum or a mean has of native histograms; undefined where it saw none. */
   histograms?: PartialHistograms | undefined;
+  /** What an approximate quantile knows of its values, instead of fields; undefined where there were none. */
+  sketches?: Sketches | undefined;
 }
 
 /**
@@ -27,6 +30,8 @@ export interface Partial {
   add(into: PartialColumns, values: Float64Array, present: Uint8Array): void;
   /** Merges the state `from` into `into`. */
   merge(into: PartialColumns, from: PartialColumns): void;
+  /** Brings a state that was added to into the one form in which it goes elsewhere; undefined where it always has it. */
+  settle?(columns: PartialColumns): void;
   /** Writes the aggregation's value to `out[i]` wherever `columns.present[i]` is 1. */
   finish(columns: PartialColumns, out: Float64Array): void;
 }

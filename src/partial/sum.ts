@@ -1,4 +1,4 @@
-import { addColumn, addCompensated, compensated } from './compensated.ts';
+import { addColumn, addCompensated, compensated } from '../base/compensated.ts';
 import type { Partial } from './partial.ts';
 
 /** `sum`: the running sum and its compensation, so that [1e100, 1] and [-1e100, 1] merge to 2. */
@@ -9,7 +9,7 @@ export const SUM: Partial = {
     const [sums, compensations] = into.fields as [Float64Array, Float64Array];
     // Most series are there at all steps, which a look at the whole column tells faster than one at each step.
     if (!present.includes(0)) {
-      addColumn(sums, compensations, values);
+      addColumn(sums, compensations, values, 0, values.length);
       into.present.fill(1);
       return;
     }
@@ -28,6 +28,11 @@ export const SUM: Partial = {
       addCompensated(sums, compensations, i, otherSums[i]!);
       into.present[i] = 1;
     }
+  },
+  settle(columns) {
+    const [sums, compensations] = columns.fields as [Float64Array, Float64Array];
+    // Beside a sum that is infinite or no number it says nothing, and has come to this or that.
+    for (let i = 0; i < sums.length; i++) if (!Number.isFinite(sums[i])) compensations[i] = 0;
   },
   finish(columns, out) {
     const [sums, compensations] = columns.fields as [Float64Array, Float64Array];

@@ -1,23 +1,27 @@
-import { ComityError } from '../base/errors.ts';
+import { infoSelector } from '../engine/calls/info-selector.ts';
 import { readsSeries } from '../engine/scalar.ts';
 import { subqueryGrid } from '../engine/select/subquery.ts';
 import { firstStep, type QueryGrid, type StepGrid } from '../model/grid.ts';
 import { isPartialOp } from '../partial/algebra.ts';
-import type { Aggregate, Call, Expr } from '../promql/ast.ts';
+import { children, type Aggregate, type Call, type Expr, type VectorSelector } from '../promql/ast.ts';
 import { typeOf } from '../promql/check.ts';
 import { mapChildren } from '../promql/map.ts';
 import { printExpr } from '../promql/print.ts';
-import { domainRule } from './domain.ts';
-import { keepsPlace, type PlaceRule } from './keeps.ts';
+import { domainRule, type DomainRuleOptions } from './domain.ts';
+import { isSketched, keepsPlace, LABEL_WRITERS, type PlaceRule } from './keeps.ts';
 import { normalise } from './normalise.ts';
+import { PlanRefusal } from './refusal.ts';
 
 /**
- * The piece of a query that every place (a domain, a shard) answers over its own steps: a whole vector, or an aggregation's
- * partial state.
+ * The piece of a query that every place (a domain, a shard) answers over its own steps: a whole vector, an aggregation's
+ * partial state, a sketch of `quantile` whose values are within `relativeError` of the truth, or the times of a selector's
+ * samples (see `timedRows`).
  */
 export type Fragment = { readonly grid: StepGrid } & (
   | { readonly answer: 'vector'; readonly expr: Expr }
   | { readonly answer: 'partial'; readonly expr: Aggregate }
+  | { readonly answer: 'sketch'; readonly expr: Aggregate; readonly relativeError: number }
+  | { readonly answer: 'timed'; readonly expr: VectorSelector }
 );
 
 /** A query split in two: what each place is asked, and what whoever asks makes of the merged answers. */
@@ -35,30 +39,18 @@ export interface RawRead {
   readonly grid: StepGrid;
 }
 
-/**
- * Splits a checked expression between the hub and its domains. For `matchAtHub` see `domainRule`. Throws `refused` for what
- * would need raw samples at the hub.
- */
-export function distribute(expr: Expr, grid: QueryGrid, domainLabel: string, matchAtHub = false): Plan {
-  const plan = splitExpr(normalise(expr, grid), grid, domainRule(domainLabel, matchAtHub));
-  const [raw] = plan.rawReads;
-  if (raw !== undefined) throw rawRefusal(raw);
-  return plan;
+/** How a hub splits the query with this text. */
+interface DistributeOptions extends DomainRuleOptions {
+  /** Errors point into it. */
+  readonly text?: string | undefined;
 }
 
-function rawRefusal({ expr }: RawRead): ComityError {
-  if (expr.kind === 'call' && expr.func === 'info') {
-    return new ComityError(
-      'refused',
-      'refused: info() looks its series up in single samples, and those never leave their domain. ' +
-        'Join with the info metric instead: x * on (job, instance, …) group_left (…) target_info',
-    );
-  }
-  return new ComityError(
-    'refused',
-    'refused: a range vector is raw samples, and those never leave their domain. ' +
-      'Apply a function to it, such as rate() or avg_over_time(), and aggregate',
-  );
+/** Splits a checked expression between the hub and its domains. Throws `PlanRefusal` for what would need raw samples. */
+export function distribute(expr: Expr, grid: QueryGrid, options: DistributeOptions): Plan {
+  const plan = splitExpr(normalise(expr, grid, options.text), grid, domainRule(options));
+  const [raw] = plan.rawReads;
+  if (raw === undefined) return plan;
+  throw new PlanRefusal(raw.expr, raw.expr.kind === 'call' ? 'series_parameter' : 'range_vector');
 }
 
 /**
@@ -72,8 +64,8 @@ export function splitExpr(expr: Expr, grid: StepGrid, rule: PlaceRule): Plan {
   const rawReads: RawRead[] = [];
 
   function leaf(fragment: Fragment, of: Expr = fragment.expr): Expr {
-    const { startMs, stepMs, steps } = fragment.grid;
-    const key = `${fragment.answer} ${startMs} ${stepMs} ${steps} ${printExpr(fragment.expr)}`;
+    const { answer, expr: asked, grid: on } = fragment;
+    const key = [answer, on.startMs, on.stepMs, on.steps, statsMarks(asked), printExpr(asked)].join(' ');
     let index = indexOf.get(key);
     if (index === undefined) {
       index = fragments.length;
@@ -94,9 +86,12 @@ export function splitExpr(expr: Expr, grid: StepGrid, rule: PlaceRule): Plan {
   function split(node: Expr, on: StepGrid): Expr {
     if (!readsSeries(node)) return node;
     if (typeOf(node) === 'vector') {
-      if (keepsPlace(node, rule)) return leaf({ answer: 'vector', expr: node, grid: on });
+      if (keepsPlace(node, rule) && !writesLabel(node, rule)) return leaf({ answer: 'vector', expr: node, grid: on });
       if (node.kind === 'aggregate' && keepsPlace(node.expr, rule)) {
         if (isPartialOp(node.op)) return leaf({ answer: 'partial', expr: node, grid: on });
+        if (isSketched(node, rule)) {
+          return leaf({ answer: 'sketch', expr: node, relativeError: rule.approx, grid: on });
+        }
         if (rule.isOpen === true && picksFirst(node)) {
           return { ...node, expr: leaf({ answer: 'vector', expr: node, grid: on }) };
         }
@@ -117,7 +112,7 @@ export function splitExpr(expr: Expr, grid: StepGrid, rule: PlaceRule): Plan {
   }
 
   function splitCall(node: Call, on: StepGrid): Expr {
-    if (node.func === 'info') return raw(node, on);
+    if (node.func === 'info') return splitInfo(node, on);
     const [first] = node.args;
     if (first !== undefined && (node.func === 'absent' || node.func === 'absent_over_time')) {
       const presence = presenceOf(node, first);
@@ -130,7 +125,28 @@ export function splitExpr(expr: Expr, grid: StepGrid, rule: PlaceRule): Plan {
     return node.args.some(({ kind }) => kind === 'matrix') ? raw(whole, on) : whole;
   }
 
+  /** info() joins series by labels that do not tell their place, and picks by the times of samples. */
+  function splitInfo(node: Call, on: StepGrid): Expr {
+    if (rule.isDomain !== true) return raw(node, on);
+    const infos = leaf({ answer: 'timed', expr: infoSelector(node), grid: on });
+    return { ...node, args: [split(node.args[0]!, on), infos] };
+  }
+
   return { remainder: split(expr, grid), fragments, rawReads };
+}
+
+/** Which selectors read counts and sums alone, which the text of an expression does not show. */
+function statsMarks(expr: Expr): string {
+  const own = expr.kind === 'vector' ? String(Number(expr.statsOnly === true)) : '';
+  return own + children(expr).map(statsMarks).join('');
+}
+
+/**
+ * Whether an answer would carry a label that the domain's policy knows nothing of. The hub writes it as well, where nobody
+ * need permit it.
+ */
+function writesLabel(node: Expr, { isDomain }: PlaceRule): boolean {
+  return isDomain === true && node.kind === 'call' && LABEL_WRITERS.has(node.func);
 }
 
 /** Aggregations whose best are among the best of each place, as long as all places have the same parameter. */

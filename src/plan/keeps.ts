@@ -19,6 +19,10 @@ export interface PlaceRule {
    * like pick among all, and work out aggregations that say more of its series than a partial does.
    */
   readonly isOpen?: true;
+  /** Whether raw samples stay where they are: the places are domains. */
+  readonly isDomain?: true;
+  /** The relative error allowed to `quantile`, which then merges like a partial. */
+  readonly approx?: number | undefined;
   /** Whether there is one place only, which keeps every vector. */
   readonly isWhole?: true;
 }
@@ -67,17 +71,27 @@ function aggregateKeepsPlace(node: Aggregate, rule: PlaceRule): boolean {
   const { op, expr, param } = node;
   if ((param !== undefined && readsSeries(param)) || !keepsPlace(expr, rule)) return false;
   if (isPartialOp(op)) return rule.grouping(node);
-  if (rule.isOpen !== true) return false;
+  if (rule.isOpen !== true || isSketched(node, rule)) return false;
   switch (op) {
     case 'limit_ratio':
       return true;
     case 'quantile':
+    case 'topk':
+    case 'bottomk':
+    case 'limitk':
       return rule.grouping(node);
     case 'count_values':
+      // The label that it writes is one that a domain's policy knows nothing of.
+      if (rule.isDomain === true) return false;
       return rule.grouping(node) && param?.kind === 'string' && rule.relabelling(param.value);
     default:
       return false;
   }
+}
+
+/** Whether an aggregation is a quantile that may be approximate. */
+export function isSketched({ op, param }: Aggregate, rule: PlaceRule): rule is PlaceRule & { readonly approx: number } {
+  return rule.approx !== undefined && op === 'quantile' && param?.kind === 'number';
 }
 
 /** Functions whose answer depends on all series there are, or whose order only the asker can give. */
@@ -93,10 +107,13 @@ const OF_ALL_SERIES: ReadonlySet<string> = new Set([
   'sort_by_label_desc',
 ]);
 
+/** Functions whose second argument is the name of a label that they write. */
+export const LABEL_WRITERS: ReadonlySet<string> = new Set(['label_replace', 'label_join', 'histogram_quantiles']);
+
 /** All other functions treat each series on its own, or the buckets of one classic histogram, which are in one place. */
 function callKeepsPlace({ func, args }: Call, rule: PlaceRule): boolean {
   if (OF_ALL_SERIES.has(func)) return false;
-  if (func === 'label_replace' || func === 'label_join') {
+  if (LABEL_WRITERS.has(func)) {
     const target = args[1];
     if (target?.kind !== 'string' || !rule.relabelling(target.value)) return false;
   }

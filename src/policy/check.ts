@@ -1,29 +1,49 @@
 import { labelNames, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
-import { literalAlternatives, literalPrefix, type Matcher } from '../model/matcher.ts';
+import type { Matcher } from '../model/matcher.ts';
 import type { Fragment } from '../plan/distribute.ts';
-import type { Refusal } from '../plan/frames.ts';
-import { children, type Aggregate, type Binary, type Call, type Expr, type VectorSelector } from '../promql/ast.ts';
-import type { EgressClass, Policy } from './document.ts';
-
-/** The label sets of the series that a selector picks: what a check cannot know from the tree alone. */
-export type SeriesOf = (selector: VectorSelector) => Iterable<Labels>;
+import type { Refusal } from '../plan/frames/refusal-codec.ts';
+import type { Aggregate, Call, Expr, VectorSelector } from '../promql/ast.ts';
+import { children } from '../promql/ast.ts';
+import {
+  carriedLabels,
+  groupedLabels,
+  matchedLabels,
+  namedLabels,
+  picksSeries,
+  writtenByAggregate,
+  type SeriesOf,
+} from './carried-labels.ts';
+import type { Policy } from './document.ts';
+import { selectedRules, type SelectedRule } from './selected-metrics.ts';
 
 /**
- * Decides whether a fragment may be answered, before any sample is read: every selector needs a metric whose class lets it
- * out there (bare only when open, below an aggregation when open or aggregate), and labels that the policy does not
- * permit can neither match, group nor be copied. The labels that `without` and bare selectors really carry are left to
- * `checkLabels` on the way out.
+ * Decides whether a fragment may be answered, before any sample is read. Every selector needs a metric whose class lets it
+ * out where it stands: an open one anywhere; of an aggregate one, the first aggregation that its series come to must be
+ * listed, so that nothing which the policy does not list (`max`, `topk`, …) ever works on single series, whatever is done
+ * with its result. Labels that the policy does not permit can neither match, group, order, pick nor be copied. The labels
+ * that `without` and bare selectors really carry are left to `checkRows` on the way out.
  *
- * Whether a sealed metric could be meant is decided by names alone, never by what is stored: a refusal must not tell what
- * the domain holds of it.
+ * `node` of a refusal is the `span.start` of the node at fault, which in trees from the wire is its index in preorder.
  */
 export function checkFragment(fragment: Fragment, policy: Policy, seriesOf: SeriesOf): Refusal | undefined {
-  return checkNode(fragment.expr, 'root', policy, seriesOf);
+  const { answer, expr } = fragment;
+  if (answer === 'sketch' && fragment.relativeError < SKETCH_ERROR_MIN) {
+    return { code: 'limit', name: 'quantile', node: nodeOf(expr) };
+  }
+  const check: Check = { policy, seriesOf, sketched: answer === 'sketch' ? expr : undefined };
+  return checkNode(expr, { isRoot: true, under: undefined }, check);
 }
 
-/** The first label of a row that the policy does not let out. */
-export function checkLabels(labels: Labels, policy: Policy): Refusal | undefined {
-  return notPermitted(labelNames(labels), policy);
+/** The check of all rows on the way out: their metric, should the check of the tree have missed it, and their labels. */
+export function checkRows(rows: Iterable<{ readonly labels: Labels }>, policy: Policy): Refusal | undefined {
+  const names = new Set<string>();
+  for (const { labels } of rows) {
+    const metric = labelValue(labels, METRIC_NAME);
+    if (metric !== '' && policy.classOf(metric) === 'sealed') return { code: 'class_sealed', name: '' };
+    for (const name of labelNames(labels)) names.add(name);
+  }
+  const name = forbiddenLabel(names, policy);
+  return name === undefined ? undefined : { code: 'label_not_permitted', name };
 }
 
 export function checkMatchers(matchers: readonly Matcher[], policy: Policy): Refusal | undefined {
@@ -31,112 +51,106 @@ export function checkMatchers(matchers: readonly Matcher[], policy: Policy): Ref
   return forbidden === undefined ? undefined : { code: 'matcher_not_permitted', name: forbidden.name };
 }
 
-/** Where a node stands: at the top, where the labels that leave are checked as they are, or below, aggregated or not. */
-type Place = 'root' | 'bare' | 'aggregated';
+/** Below this, the bins of a sketch are so narrow that they are the values themselves. */
+const SKETCH_ERROR_MIN = 0.001;
 
-function checkNode(expr: Expr, place: Place, policy: Policy, seriesOf: SeriesOf): Refusal | undefined {
-  if (expr.kind === 'vector') return checkSelector(expr, place === 'aggregated', policy, seriesOf);
+interface Check {
+  readonly policy: Policy;
+  readonly seriesOf: SeriesOf;
+  /** The aggregation that is answered with a sketch. */
+  readonly sketched: Expr | undefined;
+}
+
+/** Where a node stands. */
+interface Place {
+  /** Whether its rows are the answer, whose labels are checked as they are on the way out. */
+  readonly isRoot: boolean;
+  /** The aggregation that works on the node's rows, whatever is made of them before. */
+  readonly under: Aggregate | undefined;
+}
+
+/** Not the answer, and nothing aggregates it. */
+const BARE: Place = { isRoot: false, under: undefined };
+
+function checkNode(expr: Expr, place: Place, check: Check): Refusal | undefined {
+  if (expr.kind === 'vector') return checkSelector(expr, place, check);
+  // It copies labels from series that no selector of the tree names.
+  if (expr.kind === 'call' && expr.func === 'info') {
+    return { code: 'unsupported', name: 'function info', node: nodeOf(expr) };
+  }
   for (const child of children(expr)) {
-    const below = expr.kind === 'aggregate' || place === 'aggregated' ? 'aggregated' : 'bare';
-    const refusal = checkNode(child, below, policy, seriesOf);
+    const refusal = checkNode(child, placeOf(child, expr, place), check);
     if (refusal !== undefined) return refusal;
   }
   // After the children: only then are their selectors known to be harmless to look at.
-  if (expr.kind === 'aggregate' && (place !== 'root' || !expr.without)) {
-    return notPermitted(groupedLabels(expr, seriesOf), policy);
+  const name = check.policy.permitsAllLabels ? undefined : forbiddenLabel(usedLabels(expr, place, check), check.policy);
+  return name === undefined ? undefined : { code: 'label_not_permitted', name, node: nodeOf(expr) };
+}
+
+function placeOf(child: Expr, parent: Expr, place: Place): Place {
+  switch (parent.kind) {
+    case 'aggregate':
+      return { isRoot: false, under: parent };
+    case 'call':
+      // A scalar is the value of one series, and parameters are scalars: nothing above sees more than that one.
+      return parent.func === 'scalar' ? BARE : { ...place, isRoot: false };
+    case 'once':
+    case 'paren':
+      return place;
+    default:
+      return { ...place, isRoot: false };
   }
-  // It copies labels from series that no selector of the tree names.
-  if (expr.kind === 'call' && expr.func === 'info') return { code: 'unsupported', name: '' };
-  if (expr.kind === 'call') return notPermitted(rewrittenLabels(expr), policy);
-  if (expr.kind === 'binary' && expr.matching !== undefined) return notPermitted(matchedLabels(expr, seriesOf), policy);
-  return undefined;
 }
 
-/** Labels that a function reads or writes by name: under another name a value could leave that may not. */
-function rewrittenLabels({ func, args }: Call): readonly string[] {
-  const texts = args.map((arg) => (arg.kind === 'string' ? arg.value : ''));
-  if (func === 'label_replace') return [texts[1]!, texts[3]!];
-  return func === 'label_join' ? [texts[1]!, ...texts.slice(3)] : [];
-}
-
-/** Labels that a match compares or copies. Without `on` those are all that the series carry but the ignored ones. */
-function matchedLabels({ matching, left, right }: Binary, seriesOf: SeriesOf): Iterable<string> {
-  const { on, labels, include } = matching!;
-  if (on) return [...labels, ...include];
-  const carried = new Set([...carriedLabels(left, seriesOf), ...carriedLabels(right, seriesOf)]);
-  for (const label of labels) carried.delete(label);
-  return [...carried, ...include];
-}
-
-/** Names of the labels that the rows of an expression may carry; rather too many than too few. */
-function carriedLabels(expr: Expr, seriesOf: SeriesOf): Set<string> {
-  if (expr.kind === 'vector') {
-    const names = new Set<string>();
-    for (const labels of seriesOf(expr)) for (const name of labelNames(labels)) names.add(name);
-    return names;
+/** Names of the labels that a node works with: groups or picks by, reads, writes, matches or copies. */
+function usedLabels(expr: Expr, place: Place, { seriesOf }: Check): Iterable<string> {
+  switch (expr.kind) {
+    case 'aggregate':
+      return aggregatedLabels(expr, place, seriesOf);
+    case 'call':
+      return namedLabels(expr satisfies Call);
+    case 'binary':
+      return expr.matching === undefined ? [] : matchedLabels(expr, seriesOf);
+    default:
+      return [];
   }
-  if (expr.kind === 'aggregate') return groupedLabels(expr, seriesOf);
-  const written = expr.kind === 'call' ? rewrittenLabels(expr) : [];
-  return new Set(written.concat(children(expr).flatMap((child) => [...carriedLabels(child, seriesOf)])));
 }
 
-function groupedLabels({ without, grouping, expr }: Aggregate, seriesOf: SeriesOf): Set<string> {
-  if (!without) return new Set(grouping);
-  const names = carriedLabels(expr, seriesOf);
-  for (const label of grouping) names.delete(label);
-  return names;
+function aggregatedLabels(node: Aggregate, { isRoot }: Place, seriesOf: SeriesOf): Iterable<string> {
+  // Which series are picked hangs on all their labels: ties go by their order, limit_ratio by their hash.
+  if (picksSeries(node)) return [...node.grouping, ...carriedLabels(node.expr, seriesOf)];
+  const written = writtenByAggregate(node);
+  return isRoot && node.without ? written : [...groupedLabels(node, seriesOf), ...written];
 }
 
-function checkSelector(
-  selector: VectorSelector,
-  aggregated: boolean,
-  policy: Policy,
-  seriesOf: SeriesOf,
-): Refusal | undefined {
-  const refusal = checkMatchers(selector.matchers, policy);
-  if (refusal !== undefined) return refusal;
-  const names = metricNames(selector);
-  if (names === undefined) {
-    if (policy.maySeal(namePrefix(selector))) return { code: 'class_sealed', name: '' };
-    if (aggregated) return undefined;
-    for (const labels of seriesOf(selector)) {
-      // Such a name is no secret (label lists have it), but the caller did not write it, so it is not said back.
-      if (policy.classOf(labelValue(labels, METRIC_NAME)) !== 'open') return { code: 'class_aggregate', name: '' };
-    }
-    return undefined;
-  }
-  for (const name of names) {
-    const code = refusedClass(policy.classOf(name), aggregated);
-    if (code !== undefined) return { code, name };
-  }
-  return undefined;
+function checkSelector(selector: VectorSelector, { under }: Place, check: Check): Refusal | undefined {
+  const { policy } = check;
+  const node = nodeOf(selector);
+  const forbidden = checkMatchers(selector.matchers, policy);
+  if (forbidden !== undefined) return { ...forbidden, node };
+  const rules = selectedRules(selector, policy);
+  const sealed = rules.find(({ rule }) => rule.class === 'sealed');
+  if (sealed !== undefined) return { code: 'class_sealed', name: sealed.metric, node };
+  const kept = rules.find((selected) => !letsOut(selected, under, check));
+  if (kept === undefined) return undefined;
+  if (under === undefined) return { code: 'class_aggregate', name: kept.metric, node };
+  return { code: 'operator_not_permitted', name: under.op, node: nodeOf(under) };
 }
 
-function refusedClass(egress: EgressClass, aggregated: boolean): 'class_sealed' | 'class_aggregate' | undefined {
-  if (egress === 'sealed') return 'class_sealed';
-  return egress === 'aggregate' && !aggregated ? 'class_aggregate' : undefined;
+function letsOut({ rule }: SelectedRule, under: Aggregate | undefined, { sketched }: Check): boolean {
+  if (rule.class === 'open') return true;
+  if (under === undefined || !rule.operators.has(under.op)) return false;
+  // An exact quantile is the value of a series, which a list of operators never means.
+  return under.op !== 'quantile' || under === sketched;
 }
 
-/** The metrics that a selector can pick, when it spells them out. */
-function metricNames({ matchers }: VectorSelector): readonly string[] | undefined {
-  for (const { name, op, value } of matchers) {
-    if (name !== METRIC_NAME) continue;
-    if (op === '=') return [value];
-    const names = op === '=~' ? literalAlternatives(value) : undefined;
-    if (names !== undefined) return names;
-  }
-  return undefined;
+/** The first in order of those that may not leave: which series came first would tell of the values of their labels. */
+function forbiddenLabel(names: Iterable<string>, policy: Policy): string | undefined {
+  let first: string | undefined;
+  for (const name of names) if (!policy.permitsLabel(name) && (first === undefined || name < first)) first = name;
+  return first;
 }
 
-/** What the name of every metric that a selector picks begins with. */
-function namePrefix({ matchers }: VectorSelector): string {
-  const prefixes = matchers.flatMap(({ name, op, value }) =>
-    name === METRIC_NAME && op === '=~' ? [literalPrefix(value)] : [],
-  );
-  return prefixes.reduce((longest, prefix) => (prefix.length > longest.length ? prefix : longest), '');
-}
-
-function notPermitted(names: Iterable<string>, policy: Policy): Refusal | undefined {
-  for (const name of names) if (!policy.permitsLabel(name)) return { code: 'label_not_permitted', name };
-  return undefined;
+function nodeOf({ span }: Expr): number {
+  return span.start;
 }

@@ -19,42 +19,48 @@ export function isAsExpected(expected: SequenceValue, got: SequenceValue): boole
   if (expected.kind === 'histogram') {
     if (got.kind !== 'histogram') return false;
     if (expected.hintGiven && expected.histogram.hint !== got.histogram.hint) return false;
-    return histogramsAlmostEqual(expected.histogram, got.histogram);
+    return sameHistogramWithin(expected.histogram, got.histogram, almostEqual);
   }
   if (expected.kind === 'float') return got.kind === 'float' && almostEqual(expected.value, got.value);
   return expected.kind === got.kind;
 }
 
-/** Counts may differ within the tolerance; schemas, thresholds, bounds and which buckets have a count may not. */
-function histogramsAlmostEqual(a: NativeHistogram, b: NativeHistogram): boolean {
+/**
+ * Whether counts and sums are close to one another, as `close` says; schemas, thresholds, bounds and which buckets have a
+ * count must be the same.
+ */
+export function sameHistogramWithin(a: NativeHistogram, b: NativeHistogram, close: Close): boolean {
   const { schema, zeroThreshold, bounds } = a.layout;
   if (schema !== b.layout.schema || zeroThreshold !== b.layout.zeroThreshold) return false;
   if (schema === CUSTOM_BUCKETS && !sameNumbers(bounds, b.layout.bounds)) return false;
   return (
-    almostEqual(a.count, b.count) &&
-    almostEqual(a.sum, b.sum) &&
-    almostEqual(a.zeroCount, b.zeroCount) &&
-    sidesAlmostEqual(a.layout.positive, a.positive, b.layout.positive, b.positive) &&
-    sidesAlmostEqual(a.layout.negative, a.negative, b.layout.negative, b.negative)
+    close(a.count, b.count) &&
+    close(a.sum, b.sum) &&
+    close(a.zeroCount, b.zeroCount) &&
+    sameSides(a.layout.positive, a.positive, b.layout.positive, b.positive, close) &&
+    sameSides(a.layout.negative, a.negative, b.layout.negative, b.negative, close)
   );
 }
+
+type Close = (a: number, b: number) => boolean;
 
 function sameNumbers(a: Float64Array, b: Float64Array): boolean {
   return a.length === b.length && a.every((value, i) => value === b[i]);
 }
 
 /** Buckets without a count are none. */
-function sidesAlmostEqual(
+function sameSides(
   aIndexes: Int32Array,
   aCounts: Float64Array,
   bIndexes: Int32Array,
   bCounts: Float64Array,
+  close: Close,
 ): boolean {
   let j = 0;
   for (let i = 0; i < aIndexes.length; i++) {
     if (aCounts[i] === 0) continue;
     while (j < bIndexes.length && bCounts[j] === 0) j++;
-    if (j >= bIndexes.length || aIndexes[i] !== bIndexes[j] || !almostEqual(aCounts[i]!, bCounts[j]!)) return false;
+    if (j >= bIndexes.length || aIndexes[i] !== bIndexes[j] || !close(aCounts[i]!, bCounts[j]!)) return false;
     j++;
   }
   return bCounts.subarray(j).every((count) => count === 0);

@@ -10,9 +10,11 @@ import { normalise } from '../plan/normalise.ts';
 import type { Expr } from '../promql/ast.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import { splitBatch } from '../shard/append-split.ts';
+import type { ShardOptions } from '../shard/local-shard.ts';
 import { openShards } from '../shard/open-shards.ts';
 import { router } from '../shard/router.ts';
 import { evaluateOver, NOTHING_SPENT } from '../shard/run.ts';
+import type { Shard } from '../shard/shard.ts';
 
 /** An embedded store, with the engine that agents have, for scripts to load and query. */
 export interface Database {
@@ -41,22 +43,51 @@ export interface DatabaseOptions {
 }
 
 /** How far back an instant selector looks, as Prometheus does by default. */
-const LOOKBACK_MS = 5 * 60_000;
+export const LOOKBACK_MS = 5 * 60_000;
 
 /** A query of a test that takes longer hangs. */
-const QUERY_MS = 30_000;
+export const QUERY_MS = 30_000;
 
 /** Scripts load in any order of time. */
 const OUT_OF_ORDER_MS = 8.64e15;
 
+/** The embedded store behind a database. */
+export interface ScriptStore extends Pick<Database, 'append' | 'clear' | 'close'> {
+  readonly shards: readonly Shard[];
+  /** Throws `internal` with what the store has complained of. */
+  assertNoProblem(): void;
+}
+
 /** Opens an empty database in a temporary folder. */
 export async function openDatabase({ shards, features }: DatabaseOptions): Promise<Database> {
+  const store = await openScriptStore(shards);
+  return {
+    append: store.append,
+    clear: store.clear,
+    close: store.close,
+    async query(expr, text, grid, changes) {
+      store.assertNoProblem();
+      return evaluateOver(store.shards, normalise(expr, grid, text), grid, {
+        features: { ...features, ...changes },
+        lookbackMs: LOOKBACK_MS,
+        scope: 'whole',
+        releases: false,
+        spent: NOTHING_SPENT,
+        deadlineMs: Date.now() + QUERY_MS,
+        cancelled: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
+      });
+    },
+  };
+}
+
+/** Opens an empty store in a temporary folder; `reading` as an agent's. */
+export async function openScriptStore(shards: number, reading: ShardOptions = {}): Promise<ScriptStore> {
   const path = mkdtempSync(join(tmpdir(), 'comity-promqltest-'));
   const problems: string[] = [];
   const opened = await openShards({
     store: { path, outOfOrderMs: OUT_OF_ORDER_MS },
     shards,
-    reading: {},
+    reading,
     onProblem: ({ message }) => problems.push(message),
     onProgress: () => {},
     onWarning: (message) => problems.push(message),
@@ -71,6 +102,8 @@ export async function openDatabase({ shards, features }: DatabaseOptions): Promi
   }
 
   return {
+    shards: opened.shards,
+    assertNoProblem,
     async append(batch) {
       const outcomes = await Promise.all(
         splitBatch(batch, routes).map(({ shard, batch: part }) => opened.shards[shard]!.appendAll([part], -Infinity)),
@@ -84,18 +117,6 @@ export async function openDatabase({ shards, features }: DatabaseOptions): Promi
     },
     async clear() {
       await Promise.all(opened.shards.map((shard) => shard.delete([], -OUT_OF_ORDER_MS, OUT_OF_ORDER_MS)));
-    },
-    async query(expr, text, grid, changes) {
-      assertNoProblem();
-      return evaluateOver(opened.shards, normalise(expr, grid, text), grid, {
-        features: { ...features, ...changes },
-        lookbackMs: LOOKBACK_MS,
-        scope: 'whole',
-        releases: false,
-        spent: NOTHING_SPENT,
-        deadlineMs: Date.now() + QUERY_MS,
-        cancelled: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
-      });
     },
     async close() {
       try {

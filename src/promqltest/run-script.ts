@@ -1,16 +1,11 @@
-import { ComityError, messageOf } from '../base/errors.ts';
+import { messageOf } from '../base/errors.ts';
 import { noteTexts } from '../engine/notes.ts';
-import { instantGrid, rangeGrid, type QueryGrid } from '../model/grid.ts';
-import type { Expr } from '../promql/ast.ts';
-import { typeOf } from '../promql/check.ts';
-import { printDuration } from '../promql/duration.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
-import { atVariants } from './at-variants.ts';
-import type { Command, Evaluate, Load, Range } from './command.ts';
-import { errorDifference, notesDifference, printMatch, resultDifference, type Difference } from './compare.ts';
-import type { Answer, Database } from './database.ts';
+import type { Command, Evaluate, Load } from './command.ts';
+import type { Difference } from './compare.ts';
+import type { Database } from './database.ts';
 import { loadBatch } from './load-batch.ts';
-import { instantResult, printResult, rangeResult, resultAt } from './result.ts';
+import { assertAskable, failedOutcome, modeDifference, modesOf, type Mode, type Outcome } from './modes.ts';
 import { failAt, ScriptError } from './script-line.ts';
 
 /** An evaluation that did not come out as its script says. */
@@ -40,7 +35,7 @@ export const RULES = ['3.14', '3.15', 'either'] as const;
 export type Rules = (typeof RULES)[number];
 
 /** What the rules of 3.14 have that those of 3.15 have not. */
-const RULES_3_14: Partial<PromqlFeatures> = { keptStartsReset: true };
+export const RULES_3_14: Partial<PromqlFeatures> = { keptStartsReset: true };
 
 /** Runs the commands of one script on an empty database. Throws `ScriptError` for a `load` that cannot be stored. */
 export async function runScript(
@@ -89,107 +84,25 @@ async function evaluateBy(rules: Rules, command: Evaluate, database: Database): 
 }
 
 async function evaluate(command: Evaluate, database: Database): Promise<Failure | undefined> {
-  const { line, query, expr, when, expected } = command;
+  const { line, query, expr } = command;
   const place = { file: line.file, line: line.number, query };
-  const failure = (mode: string, difference: Difference): Failure => ({ ...place, mode, ...difference });
-
   if (expr instanceof ScriptError) {
     const { problem, rendering } = expr;
     return { ...place, mode: '', problem: `the query does not parse: ${problem}`, rendering };
   }
-  if (when.kind === 'range') {
-    const { fromMs, toMs, stepMs } = when;
-    const mode = `from ${printDuration(fromMs)} to ${printDuration(toMs)} step ${printDuration(stepMs)}`;
-    const outcome = await attempt(async () => ask(command, expr, rangeGrid(fromMs, toMs, stepMs), 'range', database));
-    const difference = outcomeDifference(command, outcome, when);
-    return difference && failure(mode, difference);
-  }
-
-  const variants = [{ expr, timeMs: when.timeMs, how: '' }];
-  for (const variant of atVariants(expr, when.timeMs)) {
-    variants.push({ ...variant, how: `, every selector fixed with @ ${when.timeMs / 1000}` });
-  }
-  for (const { expr: asked, timeMs, how } of variants) {
-    const mode = `at ${printDuration(timeMs)}${how}`;
-    const outcome = await attempt(async () => ask(command, asked, instantGrid(timeMs), 'instant', database));
-    const difference = outcomeDifference(command, outcome);
-    if (difference !== undefined) return failure(mode, difference);
-    if (expected.kind !== 'scalar' && (expected.kind !== 'series' || expected.range !== undefined)) continue;
-    if (CONTEXT_CALLS.test(query)) continue;
-    const grid = rangeGrid(timeMs - MINUTE_MS, timeMs + MINUTE_MS, MINUTE_MS);
-    const inRange = await attempt(async () => ask(command, asked, grid, 'range', database));
-    const rangeDifference = inRangeDifference(command, inRange, timeMs);
-    if (rangeDifference !== undefined) return failure(`${mode}, as a step of a range query`, rangeDifference);
+  for (const mode of modesOf(command, expr)) {
+    const difference = modeDifference(command, mode, await ask(query, mode, database));
+    if (difference !== undefined) return { ...place, mode: mode.name, ...difference };
   }
   return undefined;
 }
 
-const MINUTE_MS = 60_000;
-
-/** What says something else in a range query than in an instant one. */
-const CONTEXT_CALLS = /(?:start|end|range|step)\(\)/;
-
-type Outcome = { readonly answer: Answer & { readonly grid: QueryGrid } } | { readonly error: string };
-
-async function attempt(run: () => Promise<Answer & { readonly grid: QueryGrid }>): Promise<Outcome> {
+async function ask(query: string, mode: Mode, database: Database): Promise<Outcome> {
   try {
-    return { answer: await run() };
+    assertAskable(mode);
+    const { value, notes } = await database.query(mode.expr, query, mode.grid);
+    return { value, ...noteTexts(notes, query, Infinity) };
   } catch (error) {
-    // An error that is none of the engine's is told as what it is, so that no script can expect it by its text.
-    return { error: error instanceof ComityError ? error.message : `internal error: ${messageOf(error)}` };
+    return failedOutcome(error);
   }
-}
-
-async function ask(
-  { query }: Evaluate,
-  expr: Expr,
-  grid: QueryGrid,
-  kind: 'instant' | 'range',
-  database: Database,
-): Promise<Answer & { readonly grid: QueryGrid }> {
-  const type = typeOf(expr);
-  if (kind === 'range' && type !== 'scalar' && type !== 'vector') {
-    const name = type === 'matrix' ? 'range vector' : type;
-    throw new ComityError(
-      'bad_data',
-      `invalid expression type "${name}" for range query, must be Scalar or instant Vector`,
-    );
-  }
-  return { ...(await database.query(expr, query, grid)), grid };
-}
-
-/** `range`: the steps of a range query. */
-function outcomeDifference(command: Evaluate, outcome: Outcome, range?: Range): Difference | undefined {
-  const { expected, query, warnings, infos } = command;
-  if ('error' in outcome) {
-    if (expected.kind === 'failure') return errorDifference(expected.texts, outcome.error);
-    return { problem: 'the query failed', got: outcome.error };
-  }
-  const { value, notes, grid } = outcome.answer;
-  const result = range === undefined ? instantResult(value, grid) : rangeResult(value, grid);
-  if (expected.kind === 'failure') {
-    return {
-      problem: 'the query did not fail',
-      expected: `an error: ${expected.texts.map(printMatch).join(', ')}`,
-      got: printResult(result),
-    };
-  }
-  const shown = noteTexts(notes, query, Infinity);
-  return (
-    notesDifference(warnings, 'warning', shown.warnings) ??
-    notesDifference(infos, 'info', shown.infos) ??
-    resultDifference(expected, result, range ?? (expected.kind === 'series' ? expected.range : undefined))
-  );
-}
-
-/** The step of a range query at the time of the instant one must say the same; only the order of series is another. */
-function inRangeDifference({ expected }: Evaluate, outcome: Outcome, timeMs: number): Difference | undefined {
-  if ('error' in outcome) return { problem: 'the query failed', got: outcome.error };
-  if (expected.kind === 'failure' || (expected.kind === 'series' && expected.ordered)) return undefined;
-  const { value, grid } = outcome.answer;
-  return resultDifference(
-    expected,
-    resultAt(rangeResult(value, grid), timeMs, expected.kind === 'scalar' ? 'scalar' : 'vector'),
-    undefined,
-  );
 }

@@ -1,6 +1,7 @@
 import type { HistogramColumns } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { PartialHistograms } from '../partial/partial-histograms.ts';
+import type { Sketches } from '../partial/sketch.ts';
 import type { ShardRow } from './shard.ts';
 
 /**
@@ -19,8 +20,9 @@ export interface PackedRows {
   readonly fields: readonly Float64Array[];
   /** By row; empty where no row has any. */
   readonly histograms: readonly (HistogramColumns | undefined)[];
-  /** Of partials, by row; empty where no row has any. */
+  /** Of groups, by row; empty where no row has any. */
   readonly partials: readonly (PartialHistograms | undefined)[];
+  readonly sketches: readonly (Sketches | undefined)[];
   /** By row, 1 for `dropsName`. */
   readonly dropsNames: Uint8Array;
 }
@@ -38,6 +40,7 @@ export function packRows(rows: readonly ShardRow[]): PackedRows {
   }
   const withHistograms = rows.some(({ histograms }) => histograms !== undefined);
   const withPartials = rows.some(({ columns }) => columns.histograms !== undefined);
+  const withSketches = rows.some(({ columns }) => columns.sketches !== undefined);
   return {
     ...packLabels(rows),
     cells,
@@ -45,13 +48,14 @@ export function packRows(rows: readonly ShardRow[]): PackedRows {
     fields,
     histograms: withHistograms ? rows.map(({ histograms }) => histograms) : [],
     partials: withPartials ? rows.map(({ columns }) => columns.histograms) : [],
+    sketches: withSketches ? rows.map(({ columns }) => columns.sketches) : [],
     dropsNames: Uint8Array.from(rows, ({ dropsName }) => (dropsName === true ? 1 : 0)),
   };
 }
 
 /** Rows again, as views into the buffers. */
 export function unpackRows(packed: PackedRows): ShardRow[] {
-  const { strings, parts, labels, cells, present, fields, histograms, partials, dropsNames } = packed;
+  const { strings, parts, labels, cells, present, fields, histograms, partials, sketches, dropsNames } = packed;
   const rows: ShardRow[] = [];
   let label = 0;
   let at = 0;
@@ -65,6 +69,7 @@ export function unpackRows(packed: PackedRows): ShardRow[] {
         present: present.subarray(at, end),
         fields: fields.map((field) => field.subarray(at, end)),
         histograms: partials[row],
+        sketches: sketches[row],
       },
       histograms: histograms[row],
       dropsName: dropsNames[row] === 1,

@@ -5,6 +5,7 @@ import { startNotes } from '../engine/notes.ts';
 import { spend, startUsage, usedOf, type Usage } from '../engine/usage.ts';
 import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
 import { copyHistograms } from '../engine/select/histogram-rows.ts';
+import { timedRows } from '../engine/select/timed-rows.ts';
 import { assertCells } from '../engine/rows.ts';
 import type { Metadata, SeriesExemplars } from '../model/batch.ts';
 import { instantGrid } from '../model/grid.ts';
@@ -13,6 +14,7 @@ import type { Matcher } from '../model/matcher.ts';
 import type { Source } from '../model/source.ts';
 import { parsePolicy, type Policy } from '../policy/document.ts';
 import { guarded, sealedTest } from './guard.ts';
+import { shardRow } from './shard-row.ts';
 import type {
   LabelsQuestion,
   SeriesQuestion,
@@ -126,15 +128,13 @@ const LABELS_WORK = 128;
 function fragmentRows(fragment: ShardFragment, ctx: Omit<EvalContext, 'grid'>): readonly ShardRow[] {
   if (fragment.answer === 'series') return storedRows(fragment, ctx);
   const { grid } = fragment;
-  if (fragment.answer === 'partial') return aggregateGroups(fragment.expr, { ...ctx, grid }).list();
+  if (fragment.answer === 'partial' || fragment.answer === 'sketch') {
+    return aggregateGroups(fragment, { ...ctx, grid }).list();
+  }
+  if (fragment.answer === 'timed') return timedRows(fragment.expr, { ...ctx, grid }).map(shardRow);
   const value = evaluate(fragment.expr, { ...ctx, grid });
   if (value.kind !== 'vector') throw new ComityError('unsupported', 'unsupported: a fragment must be a vector');
-  return value.rows.map(({ labels, values, present, histograms, dropsName }) => ({
-    labels,
-    columns: { present, fields: [values] },
-    histograms,
-    dropsName,
-  }));
+  return value.rows.map(shardRow);
 }
 
 function storedRows({ matchers, fromMs, toMs }: SeriesRead, ctx: Omit<EvalContext, 'grid'>): ShardRow[] {

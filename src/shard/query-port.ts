@@ -5,6 +5,7 @@ import { children, type Expr } from '../promql/ast.ts';
 import { buffersOf, packRows, unpackRows, type PackedRows } from './gather.ts';
 import { localAsker } from './local-asker.ts';
 import type { Answered, Asker, FragmentQuestion } from './questions.ts';
+import type { FragmentRows } from './run.ts';
 import type { ShardAnswer, ShardFragment, ShardQuery, ShardReader, Spent } from './shard.ts';
 import { errorFrom, type ErrorData } from './worker-protocol.ts';
 
@@ -75,8 +76,8 @@ export function remoteAsker(port: MessagePort): Asker & { close(): void } {
   return {
     answer: (question) => call('answer', question) as Promise<Answered>,
     async fragment(question) {
-      const { rows, spent } = (await call('fragment', question)) as PackedFragment;
-      return { rows: unpackRows(rows), spent };
+      const { rows, ...beside } = (await call('fragment', question)) as PackedFragment;
+      return { rows: unpackRows(rows), ...beside };
     },
     close,
   };
@@ -86,9 +87,8 @@ interface PackedAnswer extends Omit<ShardAnswer, 'fragments'> {
   readonly fragments: readonly PackedRows[];
 }
 
-interface PackedFragment {
+interface PackedFragment extends Omit<FragmentRows, 'rows'> {
   readonly rows: PackedRows;
-  readonly spent: Spent;
 }
 
 function askerHandlers(asker: Asker): Handlers {
@@ -101,7 +101,7 @@ function askerHandlers(asker: Asker): Handlers {
       const { answer, regexWork } = await metered(question, [question.fragment], () => asker.fragment(question));
       const rows = packRows(answer.rows);
       const spent = { ...answer.spent, regexWork: Math.max(regexWork, answer.spent.regexWork) };
-      return { value: { rows, spent } satisfies PackedFragment, transfer: buffersOf(rows) };
+      return { value: { rows, notes: answer.notes, spent } satisfies PackedFragment, transfer: buffersOf(rows) };
     },
   };
 }

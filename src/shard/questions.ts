@@ -2,7 +2,8 @@ import type { QueryGrid } from '../model/grid.ts';
 import type { Expr } from '../promql/ast.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
-import type { SeriesQuestion, ShardRow, Spent, Stoppable } from './shard.ts';
+import type { FragmentRows } from './run.ts';
+import type { SeriesQuestion, Spent, Stoppable } from './shard.ts';
 
 /** Answers questions about all that an agent holds, wherever its shards are. */
 export interface Asker {
@@ -65,10 +66,6 @@ interface MetadataQuestion extends Stoppable {
 export interface FragmentQuestion extends Stoppable {
   readonly fragment: Fragment;
   readonly lookbackMs: number;
-  readonly spent: Spent;
-}
-
-export interface FragmentRows {
-  readonly rows: readonly ShardRow[];
+  readonly features: PromqlFeatures;
   readonly spent: Spent;
 }

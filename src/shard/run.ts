@@ -2,18 +2,18 @@ import { ComityError, toComityError } from '../base/errors.ts';
 import type { EvalContext } from '../engine/context.ts';
 import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
 import type { Value } from '../engine/evaluation.ts';
-import { hasHistogram, histogramsIn } from '../engine/select/histogram-rows.ts';
 import { startNotes, type Note, type Notes } from '../engine/notes.ts';
 import { assertWithinLimits, startUsage, type Usage } from '../engine/usage.ts';
 import type { QueryGrid } from '../model/grid.ts';
 import type { Source } from '../model/source.ts';
 import type { Fragment, Plan } from '../plan/distribute.ts';
 import { mergeFragment, mergeGroups } from '../plan/merge.ts';
-import type { Aggregate, Expr } from '../promql/ast.ts';
-import { NO_FEATURES, type PromqlFeatures } from '../promql/features.ts';
+import type { Expr } from '../promql/ast.ts';
+import type { PromqlFeatures } from '../promql/features.ts';
 import { rawSource, seriesReads } from './raw-source.ts';
 import type { ShardAnswer, ShardFragment, ShardQuery, ShardReader, ShardRow, Spent, Stoppable } from './shard.ts';
-import { splitOverShards, splitPartial } from './split.ts';
+import { shardRow } from './shard-row.ts';
+import { splitGroups, splitOverShards, type GroupsFragment } from './split.ts';
 
 /** How an expression is to be evaluated over the shards of an agent. */
 export interface RunSettings extends Stoppable {
@@ -54,27 +54,31 @@ export async function evaluateOver(
   });
 }
 
-/** The answer to a hub's fragment, and what the request has used with it. Throws as `evaluateOver`. */
+/** What a domain says to a fragment, and what the request has used with it. */
+export interface FragmentRows {
+  readonly rows: readonly ShardRow[];
+  readonly notes: readonly Note[];
+  readonly spent: Spent;
+}
+
+/** The answer to a hub's fragment. Throws as `evaluateOver`. */
 export async function fragmentOver(
   shards: readonly ShardReader[],
   fragment: Fragment,
-  settings: Omit<RunSettings, 'scope' | 'features'>,
-): Promise<{ readonly rows: readonly ShardRow[]; readonly spent: Spent }> {
-  const part = { ...settings, scope: 'part', features: NO_FEATURES } as const;
-  const answer = await decided(shards, (matchOutside) =>
-    fragment.answer === 'partial'
-      ? partialOver(shards, fragment, part, matchOutside)
-      : vectorOver(shards, fragment, part, matchOutside),
-  );
-  // The frames between domains and the hub have no place for native histograms.
-  if (
-    answer.rows.some(
-      ({ columns, histograms }) => columns.histograms !== undefined || hasHistogram(columns.present, histograms),
-    )
-  ) {
-    throw histogramsIn('the answer of one domain');
-  }
-  return answer;
+  settings: Omit<RunSettings, 'scope'>,
+): Promise<FragmentRows> {
+  const part = { ...settings, scope: 'part' } as const;
+  return decided(shards, async (matchOutside) => {
+    switch (fragment.answer) {
+      case 'vector':
+        return vectorOver(shards, fragment, part, matchOutside);
+      case 'timed':
+        return timedOver(shards, fragment, part);
+      case 'partial':
+      case 'sketch':
+        return groupsOver(shards, fragment, part, matchOutside);
+    }
+  });
 }
 
 async function vectorOver(
@@ -82,37 +86,40 @@ async function vectorOver(
   { expr, grid }: Fragment,
   settings: RunSettings,
   matchOutside: boolean,
-): Promise<{ readonly rows: readonly ShardRow[]; readonly spent: Spent }> {
+): Promise<FragmentRows> {
   const plan = splitOverShards(expr, grid, shards.length, matchOutside);
   const { ctx, spent } = await askPlan(shards, plan, settings);
   const value = evaluate(plan.remainder, { ...ctx, grid });
   if (value.kind !== 'vector') throw new ComityError('unsupported', 'unsupported: a fragment must be a vector');
-  const rows = value.rows.map(({ labels, values, present, histograms }) => ({
-    labels,
-    columns: { present, fields: [values] },
-    histograms,
-  }));
-  return { rows, spent };
+  return { rows: value.rows.map(shardRow), notes: ctx.notes.list(), spent };
 }
 
-async function partialOver(
+/** Samples of a series are in one shard. */
+async function timedOver(
   shards: readonly ShardReader[],
-  { expr, grid }: Extract<Fragment, { readonly answer: 'partial' }>,
+  fragment: Fragment,
+  settings: RunSettings,
+): Promise<FragmentRows> {
+  const { rows, notes, spent } = await askAll(shards, [fragment], settings);
+  return { rows: rows[0]!, notes: notes.list(), spent };
+}
+
+async function groupsOver(
+  shards: readonly ShardReader[],
+  node: GroupsFragment,
   settings: RunSettings,
   matchOutside: boolean,
-): Promise<{ readonly rows: readonly ShardRow[]; readonly spent: Spent }> {
-  const { fragment, plan } = splitPartial(expr, grid, shards.length, matchOutside);
+): Promise<FragmentRows> {
+  const { grid } = node;
+  const { fragment, plan } = splitGroups(node, shards.length, matchOutside);
   if (fragment === undefined) {
     const { ctx, spent } = await askPlan(shards, plan, settings);
-    return { rows: aggregateGroups(withArgument(expr, plan.remainder), { ...ctx, grid }).list(), spent };
+    const groups = aggregateGroups({ ...node, expr: { ...node.expr, expr: plan.remainder } }, { ...ctx, grid });
+    return { rows: groups.list(), notes: ctx.notes.list(), spent };
   }
-  const { rows, spent, usage } = await askAll(shards, [fragment], settings);
-  if (shards.length === 1) return { rows: rows[0]!, spent };
-  return { rows: mergeGroups(expr, rows[0]!, grid.steps, usage).list(), spent };
-}
-
-function withArgument(node: Aggregate, expr: Expr): Aggregate {
-  return { ...node, expr };
+  const { rows, notes, spent, usage } = await askAll(shards, [fragment], settings);
+  const merged = shards.length === 1 ? rows[0]! : mergeGroups(fragment, rows[0]!, grid.steps, usage).list();
+  return { rows: merged, notes: notes.list(), spent };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Appended, Batch, Metadata, SeriesExemplars } from '../model/batch.
 import type { HistogramColumns } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
-import type { ColumnsRow } from '../plan/columns-codec.ts';
+import type { ColumnsRow } from '../plan/frames/columns-codec.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import type { Compaction, Deletion } from '../store/store.ts';

@@ -1,7 +1,7 @@
 import type { StepGrid } from '../model/grid.ts';
 import { splitExpr, type Fragment, type Plan } from '../plan/distribute.ts';
 import type { PlaceRule } from '../plan/keeps.ts';
-import type { Aggregate, Expr } from '../promql/ast.ts';
+import type { Expr } from '../promql/ast.ts';
 import { shardRule } from './keeps-shard.ts';
 
 /** A single shard has all series, so it is asked whole vectors. */
@@ -17,20 +17,18 @@ export function splitOverShards(expr: Expr, grid: StepGrid, shards: number, matc
   return splitExpr(expr, grid, shards === 1 ? ONE_SHARD : shardRule(matchOutside));
 }
 
-/**
- * The same for an aggregation whose groups are to be left unfinished: what is asked for its partial, or what its argument is
- * made of.
- */
-export function splitPartial(node: Aggregate, grid: StepGrid, shards: number, matchOutside: boolean): PartialPlan {
-  const plan = splitOverShards(node.expr, grid, shards, matchOutside);
+/** A fragment whose answer is groups that are left unfinished. */
+export type GroupsFragment = Extract<Fragment, { readonly answer: 'partial' | 'sketch' }>;
+
+/** The same for such a fragment: what is asked for its groups, or what its argument is made of. */
+export function splitGroups(fragment: GroupsFragment, shards: number, matchOutside: boolean): GroupsPlan {
+  const plan = splitOverShards(fragment.expr.expr, fragment.grid, shards, matchOutside);
   const { remainder } = plan;
-  if (remainder.kind === 'merged' && plan.fragments[remainder.index]!.answer === 'vector') {
-    return { fragment: { answer: 'partial', expr: node, grid } };
-  }
+  if (remainder.kind === 'merged' && plan.fragments[remainder.index]!.answer === 'vector') return { fragment };
   return { plan };
 }
 
-/** Either a partial that the shards answer, or a plan for the argument, which whoever asks aggregates. */
-export type PartialPlan =
-  | { readonly fragment: Extract<Fragment, { readonly answer: 'partial' }>; readonly plan?: undefined }
+/** Either groups that the shards answer, or a plan for the argument, which whoever asks aggregates. */
+type GroupsPlan =
+  | { readonly fragment: GroupsFragment; readonly plan?: undefined }
   | { readonly plan: Plan; readonly fragment?: undefined };

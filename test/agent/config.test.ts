@@ -60,12 +60,10 @@ it('features are those of the file and of the command line', () => {
   expect(() => readAgentConfig(path, ['promql'])).toThrow(/\/features: there is no feature "promql"\. There are /);
 });
 
-it('a hub has the features of the language, not those of evaluation', () => {
+it('a hub has the features that its file and its command line name', () => {
   const domains = [{ name: 'eu', jurisdiction: 'EU', url: 'http://127.0.0.1:1', token: 'a-token-that-is-long-enough' }];
   const path = written({ domains, features: ['promql-experimental-functions'] });
   expect(readHubConfig(path).features).toMatchObject({ experimentalFunctions: true, fillModifiers: false });
-  expect(readHubConfig(path, ['promql-binop-fill-modifiers']).features).toMatchObject({ fillModifiers: true });
-  expect(() => readHubConfig(path, ['promql-delayed-name-removal'])).toThrow(
-    /\/features: promql-delayed-name-removal changes how domains evaluate/,
-  );
+  expect(readHubConfig(path, ['promql-delayed-name-removal']).features).toMatchObject({ delayedNameRemoval: true });
+  expect(() => readHubConfig(path, ['promql'])).toThrow(/\/features: there is no feature "promql"\. There are /);
 });

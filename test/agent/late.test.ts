@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { adminSocket } from '../../src/agent/admin.ts';
 import { startAgent, type Agent } from '../../src/agent/agent.ts';
 import type { LateAnswer } from '../../src/coverage/settlement.ts';
-import { decodeStatusAnswer } from '../../src/plan/frames.ts';
+import { decodeStatusAnswer } from '../../src/plan/frames/status-codec.ts';
 import { encodeV1, type WriteSeries } from '../wire/remote-write-requests.ts';
 
 const TOKEN = 'token';

@@ -1,15 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { releaseLabels, releaseQuery, type Border } from '../../src/border/release.ts';
-import { openReleased } from '../../src/border/released.ts';
-import { instantGrid } from '../../src/model/grid.ts';
 import { labelsRecord } from '../../src/model/labels.ts';
-import { distribute } from '../../src/plan/distribute.ts';
-import { decodeLabelsAnswer, decodeQueryAnswer, type Refusal } from '../../src/plan/frames.ts';
-import { parsePolicy } from '../../src/policy/document.ts';
-import { parseExpr } from '../../src/promql/parse.ts';
-import { openQueries, type QueryShard } from '../../src/shard/queries.ts';
+import type { LabelsQuery } from '../../src/plan/frames/labels-codec.ts';
+import type { Refusal } from '../../src/plan/frames/refusal-codec.ts';
+import type { QueryShard } from '../../src/shard/queries.ts';
 import { series } from '../memory-source.ts';
 import { memoryShards, overPort } from '../shard/memory-shards.ts';
+import { hubFragments, readingBy, testDomain } from './domain.ts';
 
 /** Values and label values that no policy lets out; no answer may hold them, in any encoding of ours. */
 const CANARY = 'canary-4711';
@@ -25,7 +21,6 @@ metrics:
   - {match: secret_*, class: sealed}
 `;
 
-const GRID = instantGrid(60_000);
 const at = (value: number): [number, number][] => [[30_000, value]];
 const HELD = [
   series({ __name__: 'up', job: 'a', service: 's', domain: 'eu' }, at(1)),
@@ -34,24 +29,7 @@ const HELD = [
   series({ __name__: 'requests_total', job: 'a', service: 't', customer: 'other', domain: 'eu' }, at(6)),
   series({ __name__: 'secret_revenue', job: 'a', domain: 'eu' }, at(CANARY_NUMBER)),
 ];
-const OPTIONS = { policy: { text: POLICY, domain: 'eu', domainLabel: 'domain' } };
-const FOREVER = new AbortController().signal;
-
-function borderOver(data: Border['data']): Border {
-  return {
-    policy: parsePolicy(POLICY, 'test', 'eu', 'domain'),
-    data,
-    status: () => ({
-      domain: 'eu',
-      policyDigest: 'd',
-      expectedStreams: 1,
-      observedStreams: 1,
-      settledUntilMs: 0,
-      rawBytesHeld: 0,
-      releasedBytes: 0,
-    }),
-  };
-}
+const OPTIONS = readingBy(POLICY);
 
 /** The rules are the same wherever the samples are: in this thread, behind a port, spread, spread behind a query worker. */
 describe.each<[string, () => readonly QueryShard[]]>([
@@ -60,15 +38,12 @@ describe.each<[string, () => readonly QueryShard[]]>([
   ['three shards', () => memoryShards(HELD, 3, OPTIONS)],
   ['three shards at ports', () => memoryShards(HELD, 3, OPTIONS).map(overPort)],
 ])('over %s', (_, shards) => {
-  const queries = openQueries(shards());
-  const BORDER = borderOver(queries);
-  afterAll(() => queries.close());
+  const domain = testDomain(POLICY, shards);
+  afterAll(() => domain.close());
 
   async function ask(text: string) {
-    const { fragments } = distribute(parseExpr(text), GRID, 'domain');
-    const query = { grid: GRID, lookbackMs: 300_000, timeLeftMs: 10_000, fragments };
-    const bytes = Buffer.from(openReleased(await releaseQuery(query, BORDER, FOREVER)).bytes);
-    return { bytes, answer: decodeQueryAnswer(bytes, query).fragments[0]! };
+    const { bytes, fragments } = await domain.ask(hubFragments(text));
+    return { bytes, answer: fragments[0]! };
   }
 
   describe('what leaves', () => {
@@ -152,11 +127,9 @@ describe.each<[string, () => readonly QueryShard[]]>([
       ],
     ])('%s', async (text, refusal) => {
       // Sums of several fragments: the one that is refused is the one that matters.
-      const { fragments } = distribute(parseExpr(text), GRID, 'domain');
-      const query = { grid: GRID, lookbackMs: 300_000, timeLeftMs: 10_000, fragments };
-      const bytes = Buffer.from(openReleased(await releaseQuery(query, BORDER, FOREVER)).bytes);
-      const refused = decodeQueryAnswer(bytes, query).fragments.filter((fragment) => 'refusal' in fragment);
-      expect(refused).toEqual([{ refusal }]);
+      const { bytes, fragments } = await domain.ask(hubFragments(text));
+      const refused = fragments.filter((fragment) => 'refusal' in fragment);
+      expect(refused).toMatchObject([{ refusal }]);
       expect(bytes.includes(CANARY)).toBe(false);
       expect(bytes.includes(Buffer.from(Float64Array.of(CANARY_NUMBER).buffer))).toBe(false);
     });
@@ -186,11 +159,8 @@ describe.each<[string, () => readonly QueryShard[]]>([
 
   describe('labels', () => {
     const question = { selectors: [], fromMs: 0, toMs: 60_000, limit: 0 };
-    const labels = async (name: string, selectors: Parameters<typeof releaseLabels>[0]['selectors'] = []) => {
-      const released = await releaseLabels({ ...question, name, selectors }, BORDER, FOREVER);
-      const { status: _status, ...rest } = decodeLabelsAnswer(openReleased(released).bytes, 50);
-      return rest;
-    };
+    const labels = (name: string, selectors: LabelsQuery['selectors'] = []) =>
+      domain.labels({ ...question, name, selectors });
 
     it('names and values are the permitted ones of metrics that are not sealed', async () => {
       expect(await labels('')).toEqual({ values: ['__name__', 'domain', 'job', 'service'] });

@@ -4,30 +4,25 @@ import { describe, expect, it } from 'vitest';
 import { federationEndpoint } from '../../src/agent/answer.ts';
 import type { ComityError } from '../../src/base/errors.ts';
 import { httpServer } from '../../src/base/http.ts';
-import { releaseError, releaseStatus, type Border } from '../../src/border/release.ts';
+import { releaseError, releaseStatus } from '../../src/border/release.ts';
 import { openReleased, type Released } from '../../src/border/released.ts';
-import { parsePolicy } from '../../src/policy/document.ts';
+import { decodeExplainAnswer } from '../../src/plan/frames/explain-codec.ts';
+import { encodeQueryRequest } from '../../src/plan/frames/query-codec.ts';
+import { decodeErrorAnswer } from '../../src/plan/frames/status-codec.ts';
+import { FEDERATION_VERSION } from '../../src/plan/frames/version.ts';
+import { NO_FEATURES } from '../../src/promql/features.ts';
 import { localShard } from '../../src/shard/local-shard.ts';
 import { openQueries } from '../../src/shard/queries.ts';
 import { memorySource } from '../memory-source.ts';
 import { bareSource } from '../shard/memory-shards.ts';
+import { anyFragment, borderOver, readingBy } from './domain.ts';
 
 /** What a caller in bad faith would write. */
 const forge = (value: unknown): Released => value as Released;
 
-const BORDER: Border = {
-  policy: parsePolicy('{version: 1, domain: eu, labels: {permit: []}}', 'test', 'eu', 'domain'),
-  data: openQueries([localShard(bareSource(memorySource([])))]),
-  status: () => ({
-    domain: 'eu',
-    policyDigest: '',
-    expectedStreams: 0,
-    observedStreams: 0,
-    settledUntilMs: 0,
-    rawBytesHeld: 0,
-    releasedBytes: 0,
-  }),
-};
+const POLICY = '{version: 1, domain: eu, labels: {permit: []}}';
+const SHARDS = [localShard(bareSource(memorySource([])), readingBy(POLICY))];
+const BORDER = borderOver(openQueries(SHARDS), POLICY);
 
 describe('Released', () => {
   it('cannot be written down elsewhere: this file would not compile without these marks', () => {
@@ -92,6 +87,34 @@ describe('the federation endpoint', () => {
     expect(response.statusCode).toBe(200);
     expect(response.rawPayload.length).toBe(releaseStatus(BORDER).byteLength);
     expect(faults).toEqual([]);
+  });
+
+  it('answers a request of another version with its own, and fragments with verdicts', async () => {
+    const app = httpServer(pino({ level: 'silent' }));
+    federationEndpoint(app, {
+      border: BORDER,
+      token: TOKEN,
+      onReleased: () => {},
+      onFault: (fault) => expect.fail(fault.message),
+    });
+    const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/x-protobuf' };
+    for (const path of ['query', 'explain', 'labels']) {
+      // A message of version 2 with nothing else in it.
+      const url = `/federation/v1/${path}`;
+      const old = await app.inject({ method: 'POST', url, headers, payload: Buffer.from([8, 2]) });
+      expect(old.statusCode).toBe(400);
+      expect(decodeErrorAnswer(old.rawPayload)).toEqual({ version: FEDERATION_VERSION, code: 'unsupported' });
+    }
+    const fragments = [anyFragment('partial sum(up)'), anyFragment('up')];
+    const request = encodeQueryRequest({ lookbackMs: 1, timeLeftMs: 1_000, features: NO_FEATURES, fragments });
+    const url = '/federation/v1/explain';
+    const answer = await app.inject({ method: 'POST', url, headers, payload: Buffer.from(request) });
+    expect(answer.statusCode).toBe(200);
+    expect(decodeExplainAnswer(answer.rawPayload, { fragments }).verdicts).toEqual([
+      { rules: [{ metric: 'up', class: 'aggregate', rule: 'default' }], series: 0 },
+      { refusal: { code: 'class_aggregate', name: 'up', node: 0 } },
+    ]);
+    await app.close();
   });
 
   it.each<[string, number, Record<string, string>]>([

@@ -1,7 +1,7 @@
 /*
  * `node agent-with-fault.ts FAULT CONFIG`: the agent's own command with a fault planted in its source as it is loaded.
  */
-import { plantEdits } from '../plant-edits.ts';
+import { plantEdits } from '../../src/federationtest/plant-edits.ts';
 import { FAULTS, type FaultName } from './faults.ts';
 
 const [name, config] = process.argv.slice(2) as [FaultName, string];

@@ -2,7 +2,16 @@ import type { AggregateOp, Expr } from '../../src/promql/ast.ts';
 import { anyMetric, compared, mapped, perSeries, select, windowMs, withScalar, type Vector } from './leaves.ts';
 import { METRICS, type Metric } from './metrics.ts';
 import type { Random } from '../random.ts';
-import { aggregate, binary, call, negate, number, range, selector, type Grouping } from './tree.ts';
+import {
+  aggregate,
+  binary,
+  call,
+  negate,
+  number,
+  range,
+  selector,
+  type Grouping,
+} from '../../src/federationtest/tree.ts';
 
 /** One aggregation over the series of a metric. */
 export function aggregated(random: Random, metric: Metric = anyMetric(random), labels?: readonly string[]): Vector {

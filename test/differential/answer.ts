@@ -1,3 +1,5 @@
+import { readSample, type JsonSample, type Point } from '../fuzz-promql/answer.ts';
+
 /** A query's answer, from the federation or from the oracle, in one shape. */
 export type Answer =
   | { readonly kind: 'error'; readonly status: number; readonly errorType: string; readonly message: string }
@@ -11,8 +13,8 @@ export type Answer =
 
 export interface AnswerSeries {
   readonly labels: ReadonlyMap<string, string>;
-  /** Values by time in milliseconds. */
-  readonly points: ReadonlyMap<number, number>;
+  /** By time in milliseconds. */
+  readonly points: ReadonlyMap<number, Point>;
 }
 
 /** What the hub says about completeness (`data.coverage`); an answer of the oracle has none. */
@@ -52,14 +54,22 @@ function readResult(type: string, result: Json | undefined): Map<string, AnswerS
     const labels = new Map(Object.entries(fields(metric, 'metric')).map(([name, value]) => [name, text(value)]));
     const key = labelKey(labels);
     if (series.has(key)) throw new Error(`the answer holds ${key} twice`);
-    series.set(key, { labels, points: new Map(samples.map(readSample)) });
+    const points = new Map(samples.map((sample) => readSample(sample as unknown as JsonSample)));
+    if (points.size < samples.length) throw new Error(`the answer holds two samples of ${key} at one time`);
+    series.set(key, { labels, points });
   };
   switch (type) {
     case 'vector':
-      for (const row of list(result)) add(fields(row, 'result')['metric'], [fields(row, 'result')['value'] ?? null]);
+      for (const row of list(result)) {
+        const { metric, value, histogram } = fields(row, 'result');
+        add(metric, [value ?? histogram ?? null]);
+      }
       return series;
     case 'matrix':
-      for (const row of list(result)) add(fields(row, 'result')['metric'], list(fields(row, 'result')['values']));
+      for (const row of list(result)) {
+        const { metric, values, histograms } = fields(row, 'result');
+        add(metric, [...list(values ?? []), ...list(histograms ?? [])]);
+      }
       return series;
     case 'scalar':
       add({}, [result ?? null]);
@@ -67,21 +77,6 @@ function readResult(type: string, result: Json | undefined): Map<string, AnswerS
     default:
       throw new Error(`unexpected result type ${JSON.stringify(type)}`);
   }
-}
-
-function readSample(sample: Json): [number, number] {
-  const [seconds, value] = list(sample);
-  if (typeof seconds !== 'number') throw new Error(`a sample without a time: ${JSON.stringify(sample)}`);
-  return [Math.round(seconds * 1000), readValue(text(value))];
-}
-
-function readValue(value: string): number {
-  if (value === '+Inf') return Infinity;
-  if (value === '-Inf') return -Infinity;
-  if (value === 'NaN') return NaN;
-  const parsed = Number(value);
-  if (value === '' || Number.isNaN(parsed)) throw new Error(`not a sample value: ${JSON.stringify(value)}`);
-  return parsed;
 }
 
 function readCoverage(coverage: Readonly<Record<string, Json>>): Coverage {

@@ -1,3 +1,5 @@
+import type { Point } from '../fuzz-promql/answer.ts';
+import { closePoints, describePoint } from '../fuzz-promql/compare.ts';
 import { labelKey, type Answer, type AnswerSeries } from './answer.ts';
 
 /** The first way in which two answers differ. `want` and `got` are words for people. */
@@ -26,7 +28,6 @@ export interface CompareOptions {
 
 /** Two sums of the same terms in another order may differ by a few units in the last place of the terms. */
 const CANCELLING = 16 * 2 ** -52;
-const RELATIVE = 1e-12;
 
 /**
  * How `got` differs from `want`, or undefined when they are equal: within 1e-12 relative or, where terms cancel, within
@@ -54,12 +55,12 @@ export function compareAnswers(want: Answer, got: Answer, options: CompareOption
   return undefined;
 }
 
-/** Whether two values are equal; `terms` is the sum of the absolute terms behind them. */
-function closeValues(want: number, got: number, terms?: number): boolean {
-  if (Object.is(want, got) || want === got) return true;
-  if (!Number.isFinite(want) || !Number.isFinite(got)) return Number.isNaN(want) && Number.isNaN(got);
+/** Whether two values are equal; `terms` is the sum of the absolute terms behind them. Histograms are, field by field. */
+function closeValues(want: Point, got: Point, terms?: number): boolean {
+  if (closePoints(want, got)) return true;
+  if (typeof want !== 'number' || typeof got !== 'number') return false;
+  if (!Number.isFinite(want) || !Number.isFinite(got)) return false;
   const apart = Math.abs(want - got);
-  if (apart <= RELATIVE * Math.max(Math.abs(want), Math.abs(got))) return true;
   return terms !== undefined && Number.isFinite(terms) && apart <= CANCELLING * terms;
 }
 
@@ -72,15 +73,15 @@ function comparePoints(
   for (const [timeMs, value] of want.points) {
     const where = `${key} at ${timeMs}`;
     const other = got.points.get(timeMs);
-    if (other === undefined) return { kind: 'step', where, want: String(value), got: 'no sample' };
+    if (other === undefined) return { kind: 'step', where, want: describePoint(value), got: 'no sample' };
     if (closeValues(value, other)) continue;
     if (!closeValues(value, other, terms?.(want.labels, timeMs))) {
-      return { kind: 'value', where, want: String(value), got: String(other) };
+      return { kind: 'value', where, want: describePoint(value), got: describePoint(other) };
     }
   }
   for (const [timeMs, value] of got.points) {
     if (!want.points.has(timeMs)) {
-      return { kind: 'step', where: `${key} at ${timeMs}`, want: 'no sample', got: String(value) };
+      return { kind: 'step', where: `${key} at ${timeMs}`, want: 'no sample', got: describePoint(value) };
     }
   }
   return undefined;
@@ -136,7 +137,8 @@ function rankedGroups(answer: ReadonlyMap<string, AnswerSeries>, ranking: Rankin
     for (const [timeMs, value] of points) {
       const place = `${timeMs} ${ranking.group(labels)}`;
       const group = groups.get(place) ?? [];
-      group.push({ key, labels, value });
+      // Rankings take no histograms.
+      group.push({ key, labels, value: typeof value === 'number' ? value : NaN });
       groups.set(place, group);
     }
   }
@@ -168,7 +170,7 @@ function describe({ points }: AnswerSeries): string {
   const [first] = points;
   return first === undefined
     ? 'a series without samples'
-    : `${points.size} samples from ${first[0]}, first ${first[1]}`;
+    : `${points.size} samples from ${first[0]}, first ${describePoint(first[1])}`;
 }
 
 function showRanks(group: readonly Ranked[]): string {

@@ -4,7 +4,7 @@ import { isStaleAt, type SeriesColumns } from '../../src/model/series.ts';
 import { INTERVAL_MS, START_MS, makeDataset, type Dataset } from './dataset.ts';
 import { generateCase } from './generator.ts';
 import { DOMAINS } from './metrics.ts';
-import { applyEdit } from '../plant-edits.ts';
+import { applyEdit } from '../../src/federationtest/plant-edits.ts';
 import { randomFrom } from '../random.ts';
 
 const SEEDS = [1, 2, 3];

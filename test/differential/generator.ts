@@ -4,8 +4,9 @@ import { INTERVAL_MS, SPAN_MS, START_MS } from './dataset.ts';
 import { ambiguous, joined, setOperation } from './joins.ts';
 import { anyMetric, openMetric, perSeries, select, windowMs } from './leaves.ts';
 import { METRICS } from './metrics.ts';
+import { wideExpr } from './wide.ts';
 import type { Random } from '../random.ts';
-import { aggregate, call, match, number, oneToOne, range } from './tree.ts';
+import { aggregate, call, match, number, oneToOne, range } from '../../src/federationtest/tree.ts';
 
 /** When a query is evaluated: at one time, or at the steps of a range. Milliseconds. */
 export type When =
@@ -15,6 +16,11 @@ export type When =
 export interface Case {
   readonly expr: Expr;
   readonly when: When;
+}
+
+/** What a run asks: the usual and, as often, what needs an engine at the hub, features or native histograms. */
+export function generateAny(random: Random): Case {
+  return random.chance(0.5) ? generateCase(random) : { expr: wideExpr(random), when: anyTime(random) };
 }
 
 /** One random query and its times. Equal seeds give equal cases. */
@@ -33,7 +39,11 @@ export function generateCase(random: Random): Case {
     [1.5, () => ambiguous(random)],
     [1.5, () => forbidden(random)],
   ])();
-  return { expr, when: random.chance(0.45) ? instant(random) : steps(random) };
+  return { expr, when: anyTime(random) };
+}
+
+function anyTime(random: Random): When {
+  return random.chance(0.45) ? instant(random) : steps(random);
 }
 
 function instant(random: Random): When {

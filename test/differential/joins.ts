@@ -3,7 +3,7 @@ import { aggregated, perSeriesPlain } from './aggregations.ts';
 import { compared, openMetric, perSeries, windowMs, type Vector } from './leaves.ts';
 import { METRICS, type Metric } from './metrics.ts';
 import type { Random } from '../random.ts';
-import { aggregate, call, manyToMany, match, oneToOne, range, selector } from './tree.ts';
+import { aggregate, call, manyToMany, match, oneToOne, range, selector } from '../../src/federationtest/tree.ts';
 
 /** Labels that many metrics share, so that two aggregations can meet on them. */
 const SHARED_LABELS = ['domain', 'service', 'instance', 'job', 'zone'];

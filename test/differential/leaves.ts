@@ -3,7 +3,7 @@ import type { Matcher, MatchOp } from '../../src/model/matcher.ts';
 import { INTERVAL_MS, SPAN_MS, START_MS } from './dataset.ts';
 import { LABEL_VALUES, METRICS, type Metric } from './metrics.ts';
 import type { Random } from '../random.ts';
-import { binary, call, match, negate, number, oneToOne, range, selector } from './tree.ts';
+import { binary, call, match, negate, number, oneToOne, range, selector } from '../../src/federationtest/tree.ts';
 
 /** A generated vector and what a node above it needs to know to make sense of it. */
 export interface Vector {

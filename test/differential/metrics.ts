@@ -117,9 +117,9 @@ export const TIDE_DOMAIN = 'ap-south';
 /** The labels that every domain's policy lets queries match and group by. `customer` and `account` are not among them. */
 const PERMITTED_LABELS: readonly string[] = Object.keys(LABEL_VALUES).filter((label) => label !== 'domain');
 
-/** The policy document of one domain: the classes of `METRICS`, written as its operator would. */
-export function policyFor(domain: string): string {
-  const rules = METRICS.map((metric) => {
+/** The policy document of one domain: the classes of `metrics`, written as its operator would. */
+export function policyFor(domain: string, metrics: readonly Metric[] = METRICS): string {
+  const rules = metrics.map((metric) => {
     const match = metric.kind === 'histogram' ? `${metric.name}*` : metric.name;
     return `  - {match: '${match}', class: ${metric.class}}`;
   });

@@ -1,4 +1,5 @@
-import type { Edit } from '../plant-edits.ts';
+import { MUTANTS as OF_FEDERATIONS } from '../../src/federationtest/mutants.ts';
+import type { Edit } from '../../src/federationtest/plant-edits.ts';
 
 interface Mutant {
   readonly what: string;
@@ -7,51 +8,13 @@ interface Mutant {
 
 /** Faults that federations have had for real; the differential test must find each of them. */
 export const MUTANTS = {
-  'no-compensation': {
-    what: 'sums lose the rounding errors that Neumaier’s compensation keeps',
-    edits: [
-      {
-        file: 'src/partial/compensated.ts',
-        find: 'if (total === Infinity || total === -Infinity) compensations[i] = 0;',
-        replace: 'if (total === total || total !== total) compensations[i] = 0;',
-      },
-      {
-        file: 'src/partial/compensated.ts',
-        find: 'compensations[i]! += sum - (total - added) + (term - added);',
-        replace: 'compensations[i]! += 0;',
-      },
-    ],
-  },
-  'avg-of-averages': {
-    what: 'the mean over domains is the mean of their means',
-    edits: [
-      { file: 'src/partial/avg.ts', find: 'counts[i] = own + other;', replace: 'counts[i] = own + 1;' },
-      { file: 'src/partial/avg.ts', find: 'sums[i] = otherSums[i]!;', replace: 'sums[i] = otherSums[i]! / other;' },
-      {
-        file: 'src/partial/avg.ts',
-        find: 'join(sums, compensations, i, otherSums[i]!, otherCompensations[i]!, 1);',
-        replace: 'join(sums, compensations, i, otherSums[i]! / other, 0, 1);',
-      },
-    ],
-  },
-  'filter-before-merge': {
-    what: 'a comparison with a number filters each domain’s share instead of the total',
-    edits: [
-      {
-        file: 'src/plan/distribute.ts',
-        find: 'if (!readsSeries(node)) return node;',
-        replace: `
-          if (!readsSeries(node)) return node;
-          const total = node.kind === 'binary' && !node.returnBool && !readsSeries(node.right) ? node.left : node;
-          if (total !== node && ['sum', 'count'].includes(total.op) && ['>', '<', '>=', '<='].includes(node.op)) {
-            const grouping = total.without
-              ? total.grouping.filter((label) => label !== 'domain')
-              : [...new Set([...total.grouping, 'domain'])];
-            return split({ ...total, op: 'sum', expr: { ...node, left: { ...total, grouping } } }, on);
-          }`,
-      },
-    ],
-  },
+  'no-compensation': OF_FEDERATIONS['no-compensation'],
+  'avg-of-averages': OF_FEDERATIONS['avg-of-averages'],
+  'filter-before-merge': OF_FEDERATIONS['filter-before-merge'],
+  'absent-as-or': OF_FEDERATIONS['absent-as-or'],
+  'topk-local-k': OF_FEDERATIONS['topk-local-k'],
+  'group-in-domains': OF_FEDERATIONS['group-in-domains'],
+  'match-in-domains': OF_FEDERATIONS['match-in-domains'],
   'lost-stale-marker': {
     what: 'staleness markers count as samples',
     edits: [
@@ -84,6 +47,36 @@ export const MUTANTS = {
         file: 'src/engine/rollup/kernels.ts',
         find: 'while (from < to && times[from]! <= start) from++;\n    visit',
         replace: 'while (from < to && times[from]! < start) from++;\n    visit',
+      },
+    ],
+  },
+  'relabel-in-domains': {
+    what: 'a domain writes its own label anew',
+    edits: [
+      {
+        file: 'src/plan/domain.ts',
+        find: 'relabelling: (target) => target !== domainLabel,',
+        replace: 'relabelling: () => true,',
+      },
+    ],
+  },
+  'number-in-domains': {
+    what: 'each domain works out a number from its own series',
+    edits: [
+      {
+        file: 'src/plan/keeps.ts',
+        find: "return typeOf(expr) === 'scalar' && !readsSeries(expr);",
+        replace: "return typeOf(expr) === 'scalar';",
+      },
+    ],
+  },
+  'histogram-layout-mixed': {
+    what: 'native histograms of different resolutions are added bucket by bucket',
+    edits: [
+      {
+        file: 'src/partial/histogram-block.ts',
+        find: 'if (a.schema !== b.schema ||',
+        replace: 'if (a.schema < -4 !== b.schema < -4 ||',
       },
     ],
   },

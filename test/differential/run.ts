@@ -1,3 +1,6 @@
+import type { Agent } from '../../src/agent/agent.ts';
+import { featuresFrom } from '../../src/promql/features.ts';
+import { writeNatives } from '../oracle/native-write.ts';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
 import { SET, seriesHandle, type Batch } from '../../src/model/batch.ts';
 import type { SeriesColumns } from '../../src/model/series.ts';
@@ -7,11 +10,12 @@ import { startOracle } from '../oracle/oracle.ts';
 import { remoteWrite } from '../oracle/remote-write.ts';
 import { startFederation, store, type Federation } from '../system/federation.ts';
 import { ask } from './ask.ts';
-import { termSum } from './companion.ts';
+import { termSum } from '../../src/federationtest/term-sum.ts';
 import type { Difference } from './compare.ts';
 import { makeDataset, type Dataset } from './dataset.ts';
-import { generateCase, type Case, type When } from './generator.ts';
-import { DOMAINS, policyFor } from './metrics.ts';
+import { generateAny, type Case, type When } from './generator.ts';
+import { DOMAINS, METRICS, policyFor } from './metrics.ts';
+import { makeNativeSeries, NATIVE_METRICS, nativeBatch } from './native.ts';
 import { randomFrom } from '../random.ts';
 import type { Options } from './options.ts';
 import { shrinkCase } from './shrink.ts';
@@ -36,6 +40,12 @@ export interface Outcome {
   readonly seconds: number;
 }
 
+/** Of the language alone: what domains are asked with them is a part of the request. */
+const FEATURES = ['promql-experimental-functions', 'promql-extended-range-selectors', 'promql-binop-fill-modifiers'];
+
+/** The stream of random choices of the native histograms; those of the cases begin at 1. */
+const NATIVE = 1_000_000;
+
 const SERIES_PER_BATCH = 50;
 const PROGRESS_CASES = 50;
 
@@ -47,14 +57,18 @@ export async function runDifferential(options: Options, say: (line: string) => v
   const started = performance.now();
   const random = randomFrom(options.seed);
   const dataset = makeDataset(random.fork(0));
-  const oracle = await startOracle();
+  const natives = makeNativeSeries(random.fork(NATIVE));
+  const oracle = await startOracle({ args: [`--enable-feature=${FEATURES.join(',')}`] });
   let federation: Federation | undefined;
   try {
     // A mutant is planted in this thread alone.
     const shards = options.mutant === undefined ? shardsOf : () => 0;
-    federation = await startFederation({ domains: DOMAINS, policy: policyFor, shards });
+    const policy = (domain: string): string => policyFor(domain, [...METRICS, ...NATIVE_METRICS]);
+    federation = await startFederation({ domains: DOMAINS, policy, shards, features: featuresFrom(FEATURES) });
     await remoteWrite(oracle, [...dataset.byDomain.values()].flat());
+    await writeNatives(oracle, [...natives.values()].flat());
     await fillStores(federation, dataset);
+    for (const [domain, series] of natives) await storeAll(federation, domain, nativeBatch(series));
     say(`seed ${options.seed}: ${describe(dataset)}, ready after ${secondsSince(started)} s`);
     const sides = { oracle: oracle.url, hub: federation.url };
     return { ...(await askAll(sides, options, say)), seconds: secondsSince(started) };
@@ -76,7 +90,7 @@ async function askAll(sides: Sides, options: Options, say: (line: string) => voi
   let nonEmpty = 0;
   let errors = 0;
   for (let number = options.only ?? 0; number < (options.only ?? options.cases - 1) + 1; number++) {
-    const given = generateCase(randomFrom(options.seed).fork(number + 1));
+    const given = generateAny(randomFrom(options.seed).fork(number + 1));
     const verdict = await judgeCase(sides, given);
     asked++;
     if (verdict.kind === 'refused') refused.set(verdict.reason, (refused.get(verdict.reason) ?? 0) + 1);
@@ -115,27 +129,32 @@ function shardsOf(domain: string): number {
 /** Several batches a domain; one domain's older half lies in chunks. */
 async function fillStores(federation: Federation, dataset: Dataset): Promise<void> {
   for (const [domain, series] of dataset.byDomain) {
-    const agent = federation.agents.get(domain);
-    if (agent === undefined) throw new Error(`no agent of ${domain}`);
+    const agent = agentOf(federation, domain);
     const middle = (dataset.startMs + dataset.endMs) / 2;
     for (const [fromMs, toMs] of [
       [-Infinity, middle],
       [middle, Infinity],
     ] as const) {
       for (let i = 0; i < series.length; i += SERIES_PER_BATCH) {
-        const batch = batchOf(series.slice(i, i + SERIES_PER_BATCH), fromMs, toMs);
-        const { stored, rejected } = await store(agent, batch);
-        if (stored !== batch.times.length) {
-          throw new Error(
-            `${domain} stored ${stored} of ${batch.times.length} samples: ${JSON.stringify([...rejected])}`,
-          );
-        }
+        await storeAll(federation, domain, batchOf(series.slice(i, i + SERIES_PER_BATCH), fromMs, toMs));
       }
       if (domain === DOMAINS[0] && toMs === middle) {
         await Promise.all(agent.shards.shards.map((shard) => shard.compact()));
       }
     }
   }
+}
+
+function agentOf(federation: Federation, domain: string): Agent {
+  const agent = federation.agents.get(domain);
+  if (agent === undefined) throw new Error(`no agent of ${domain}`);
+  return agent;
+}
+
+async function storeAll(federation: Federation, domain: string, batch: Batch): Promise<void> {
+  const { stored, rejected } = await store(agentOf(federation, domain), batch);
+  if (stored === batch.times.length) return;
+  throw new Error(`${domain} stored ${stored} of ${batch.times.length} samples: ${JSON.stringify([...rejected])}`);
 }
 
 /** The samples in [fromMs, toMs), copied by columns: staleness markers differ from NaN in their bits alone. */

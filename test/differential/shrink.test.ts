@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Case } from './generator.ts';
 import { shrinkCase } from './shrink.ts';
-import { aggregate, binary, call, number, range, selector } from './tree.ts';
+import { aggregate, binary, call, number, range, selector } from '../../src/federationtest/tree.ts';
 
 const name = { name: '__name__', op: '=', value: 'm' } as const;
 const job = { name: 'job', op: '=', value: 'j' } as const;

@@ -1,4 +1,5 @@
 import { children, type Expr, type VectorSelector } from '../../src/promql/ast.ts';
+import { shrink } from '../shrink.ts';
 import type { Case, When } from './generator.ts';
 
 /** Enough for trees of the generator's size; each attempt asks both sides once. */
@@ -8,20 +9,8 @@ const ATTEMPTS_MAX = 150;
  * The smallest case found that still fails: sub-expressions take their parents' places, modifiers and matchers go, and
  * a range query becomes an instant one. An ill-typed attempt is an error on both sides and so does not fail.
  */
-export async function shrinkCase(failing: Case, fails: (attempt: Case) => Promise<boolean>): Promise<Case> {
-  let best = failing;
-  let attempts = 0;
-  search: while (attempts < ATTEMPTS_MAX) {
-    for (const attempt of smallerCases(best)) {
-      if (attempts++ >= ATTEMPTS_MAX) break;
-      if (await fails(attempt)) {
-        best = attempt;
-        continue search;
-      }
-    }
-    break;
-  }
-  return best;
+export function shrinkCase(failing: Case, fails: (attempt: Case) => Promise<boolean>): Promise<Case> {
+  return shrink(failing, smallerCases, fails, ATTEMPTS_MAX);
 }
 
 function* smallerCases({ expr, when }: Case): Iterable<Case> {
@@ -62,9 +51,15 @@ function* smallerTrees(expr: Expr): Iterable<Expr> {
       for (const left of smallerTrees(expr.left)) yield { ...expr, left };
       for (const right of smallerTrees(expr.right)) yield { ...expr, right };
       return;
+    case 'subquery': {
+      const { at, ...rest } = expr;
+      if (at !== undefined) yield rest;
+      if (expr.offsetMs !== 0) yield { ...expr, offsetMs: 0 };
+      for (const inner of smallerTrees(expr.expr)) yield { ...expr, expr: inner };
+      return;
+    }
     case 'number':
     case 'string':
-    case 'subquery':
     case 'merged':
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readAnswer, type Answer } from './answer.ts';
-import { aggregate, number, selector } from './tree.ts';
+import { aggregate, number, selector } from '../../src/federationtest/tree.ts';
 import { judge, termLookup } from './verdict.ts';
 
 const metric = selector([{ name: '__name__', op: '=', value: 'm' }]);

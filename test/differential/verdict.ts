@@ -37,7 +37,10 @@ export async function judge(
 export function termLookup(answer: Answer): TermSum | undefined {
   if (answer.kind === 'error') return undefined;
   const byLabels = new Map([...answer.series.values()].map((series) => [labelKey(series.labels, '__name__'), series]));
-  return (labels, timeMs) => byLabels.get(labelKey(labels, '__name__'))?.points.get(timeMs);
+  return (labels, timeMs) => {
+    const point = byLabels.get(labelKey(labels, '__name__'))?.points.get(timeMs);
+    return typeof point === 'number' ? point : undefined;
+  };
 }
 
 /** What a refusal's text begins with; an error of the query's own making does not, and is no refusal. */

@@ -7,6 +7,7 @@ import { rangeGrid } from '../../src/model/grid.ts';
 import { histogramBuilder } from '../../src/model/growing-histograms.ts';
 import { histogramAt, isHistogramAt, type HistogramColumns, type NativeHistogram } from '../../src/model/histogram.ts';
 import { labelsRecord } from '../../src/model/labels.ts';
+import { noteText } from '../../src/engine/note-codes.ts';
 import { normalise } from '../../src/plan/normalise.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { STALE } from '../memory-source.ts';
@@ -182,7 +183,7 @@ describe('functions and operators of floats leave native histograms out', () => 
     const ctx = context(20, 20);
     for (const text of ['max(h)', '2 > h', 'sum({__name__=~"h|f"})'])
       evaluate(normalise(parseExpr(text), ctx.grid), ctx);
-    expect(ctx.notes.list().map(({ text }) => text)).toEqual([
+    expect(ctx.notes.list().map(noteText)).toEqual([
       'PromQL info: ignored histogram in max aggregation',
       'PromQL info: incompatible sample types encountered for binary operator ">": float > histogram',
       'PromQL warning: encountered a mix of histograms and floats for aggregation',

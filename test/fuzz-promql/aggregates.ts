@@ -1,7 +1,7 @@
 import { quantile } from './calls.ts';
 import { call, literal, quoted, type Aggregate, type Node } from './grammar.ts';
 import type { Language } from './language.ts';
-import { pickLabels, type Scope, type Wanted } from './scope.ts';
+import { pickLabels, withDomain, type Scope, type Wanted } from './scope.ts';
 
 /** The aggregations whose values do not hang on which of equals is taken. */
 export function steadyAggregations({ aggregations }: Language): string[] {
@@ -41,7 +41,7 @@ function parameter(scope: Scope, op: string): Node {
   const { random } = scope;
   switch (op) {
     case 'count_values':
-      return literal(quoted(random.pick(['value', 'value', 'job', 'läbel.x', '', '__name__'])));
+      return literal(quoted(random.pick(withDomain(scope, ['value', 'value', 'job', 'läbel.x', '', '__name__']))));
     case 'quantile':
       return quantile(scope);
     case 'limit_ratio':

@@ -6,6 +6,10 @@ export interface Failure {
   readonly status: number;
   readonly errorType: string;
   readonly message: string;
+  /** Why a federation refused it, in a word; undefined for other errors. */
+  readonly refusal?: string;
+  /** Of a federation, where a domain's error leaves it as no more than its kind. */
+  readonly hasOwnWords?: true;
 }
 
 export interface Data {
@@ -17,6 +21,8 @@ export interface Data {
   readonly text?: string;
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
+  /** Of a federation whose policies keep in what notes have to tell of single series. */
+  readonly lacksDetails?: true;
 }
 
 export interface AnswerRow {
@@ -94,7 +100,8 @@ interface JsonRow {
   readonly histograms?: readonly JsonSample[];
 }
 
-type JsonSample = readonly [number, string | JsonHistogram];
+/** A time in seconds and what is there. */
+export type JsonSample = readonly [number, string | JsonHistogram];
 
 interface JsonHistogram {
   readonly count: string;
@@ -122,7 +129,8 @@ function readRows(type: string, result: unknown): AnswerRow[] {
   });
 }
 
-function readSample([seconds, value]: JsonSample): [number, Point] {
+/** Throws when it is no sample as Prometheus would send it. */
+export function readSample([seconds, value]: JsonSample): [number, Point] {
   const timeMs = Math.round(seconds * 1000);
   if (typeof value === 'string') return [timeMs, readNumber(value)];
   const buckets = (value.buckets ?? []).map(

@@ -6,6 +6,9 @@ export const TWO_SAMPLES = 'two samples at one time';
 
 const TIMEOUT_MS = 30_000;
 
+/** Gives the answer of one side to a query. */
+export type Ask = (query: string, when: When) => Promise<Answer>;
+
 /** Asks a server that speaks Prometheus's query API: the oracle or an agent. */
 export async function ask(baseUrl: string, query: string, when: When): Promise<Answer> {
   const response = await fetch(`${baseUrl}${requestPath(query, when)}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -21,6 +24,11 @@ export async function ask(baseUrl: string, query: string, when: When): Promise<A
 
 /** The request as people can repeat it. */
 function requestPath(query: string, when: When): string {
+  return `/api/v1/query${when.kind === 'instant' ? '' : '_range'}?${requestParameters(query, when).toString()}`;
+}
+
+/** The parameters of Prometheus's query API. */
+export function requestParameters(query: string, when: When): URLSearchParams {
   const params = new URLSearchParams({ query });
   if (when.kind === 'instant') params.set('time', String(when.timeMs / 1000));
   else {
@@ -29,7 +37,7 @@ function requestPath(query: string, when: When): string {
     params.set('step', String(when.stepMs / 1000));
   }
   if (when.lookbackMs !== undefined) params.set('lookback_delta', String(when.lookbackMs / 1000));
-  return `/api/v1/query${when.kind === 'instant' ? '' : '_range'}?${params.toString()}`;
+  return params;
 }
 
 export function describeWhen(when: When): string {

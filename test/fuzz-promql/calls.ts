@@ -1,6 +1,6 @@
 import { call, literal, quoted, type Node, type Type } from './grammar.ts';
 import { instantSelector, rangeSelector, rangeVector, subquery } from './selectors.ts';
-import type { Scope, Wanted } from './scope.ts';
+import { isSpread, withDomain, type Scope, type Wanted } from './scope.ts';
 
 /** What functions over ranges are meant for; any other takes what comes. */
 const RANGE_OF: Readonly<Record<string, readonly Wanted[]>> = {
@@ -44,7 +44,7 @@ function argument(scope: Scope, func: string, type: Type, depth: number): Node {
     case 'scalar':
       return scope.scalar(Math.min(1, depth));
     case 'string':
-      return literal(quoted(random.pick(['job', 'instance', 'code', 'läbel.x', 'new'])));
+      return literal(quoted(random.pick(withDomain(scope, ['job', 'instance', 'code', 'läbel.x', 'new']))));
     case 'matrix':
       return maybeExtended(
         scope,
@@ -83,7 +83,7 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   ],
   histogram_quantiles: (scope, depth) => [
     buckets(scope, depth),
-    literal(quoted(scope.random.pick(['q', 'quantile', 'job', 'bad-name', 'läbel.x']))),
+    literal(quoted(scope.random.pick(withDomain(scope, ['q', 'quantile', 'job', 'bad-name', 'läbel.x'])))),
     ...Array.from({ length: scope.random.int(2, 4) }, () => quantile(scope)),
   ],
   quantile_over_time: (scope, depth) => [
@@ -92,7 +92,13 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   ],
   label_replace: (scope, depth) => {
     const { random } = scope;
+    const fromDomain = [
+      ['$1', 'domain', '(.*)'],
+      ['$1', 'domain', 'd(.)'],
+      ['same', 'domain', 'd1|d3'],
+    ] as const;
     const [replacement, source, pattern] = random.pick([
+      ...(isSpread(scope) ? fromDomain : []),
       ['$1-x', 'instance', '(.*):.*'],
       ['${name}!', 'job', '(?P<name>.+)'],
       ['', 'instance', '.*'],
@@ -102,21 +108,14 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
       ['$1', '__name__', '(.*)_total'],
       ['x', 'job', '('],
     ] as const);
-    const target = random.pick([
-      'new',
-      'new',
-      'job',
-      'instance',
-      '__name__',
-      'läbel.y',
-      random.pick(['new', '', '\u0001']),
-    ]);
+    const odd = random.pick(['new', '', '\u0001']);
+    const target = random.pick(withDomain(scope, ['new', 'new', 'job', 'instance', '__name__', 'läbel.y', odd]));
     return [scope.vector('any', depth), ...[target, replacement, source, pattern].map((text) => literal(quoted(text)))];
   },
   label_join: (scope, depth) => {
     const { random } = scope;
-    const target = random.pick(['new', 'new', 'job', '__name__', 'läbel.y']);
-    const sources = random.subset(['job', 'instance', 'nothing', 'code', '__name__'], 0.5);
+    const target = random.pick(withDomain(scope, ['new', 'new', 'job', '__name__', 'läbel.y']));
+    const sources = random.subset(withDomain(scope, ['job', 'instance', 'nothing', 'code', '__name__']), 0.5);
     return [
       scope.vector('any', depth),
       ...[target, random.pick(['-', '', 'ü']), ...sources].map((text) => literal(quoted(text))),
@@ -129,7 +128,11 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
       [2, () => [base]],
       [
         3,
-        () => [base, selection(random.pick(['version=~".+"', 'zone="b"', 'version!="2"', 'nothing=""', 'zone=~".*"']))],
+        () => {
+          const ofDomains = isSpread(scope) ? ['domain=~".+"', 'domain!="d1"'] : [];
+          const known = ['version=~".+"', 'zone="b"', 'version!="2"', 'nothing=""', 'zone=~".*"'];
+          return [base, selection(random.pick([...known, ...ofDomains]))];
+        },
       ],
       [2, () => [base, selection('__name__="build_info"', 'version=~".+"')]],
       [1, () => [base, selection('__name__=~".+_info"')]],
@@ -162,8 +165,9 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   vector: (scope, depth) => [scope.scalar(depth)],
 };
 
-function labelTexts({ random }: Scope): Node[] {
-  return random.subset(['instance', 'job', 'code', 'nothing', 'version'], 0.4).map((name) => literal(quoted(name)));
+function labelTexts(scope: Scope): Node[] {
+  const names = withDomain(scope, ['instance', 'job', 'code', 'nothing', 'version']);
+  return scope.random.subset(names, 0.4).map((name) => literal(quoted(name)));
 }
 
 function selection(...matchers: readonly string[]): Node {
@@ -197,6 +201,9 @@ function missing(scope: Scope, selector: Node, depth: number): Node {
   const { random } = scope;
   if (selector.kind !== 'selector' || random.chance(0.2)) return selector;
   if (depth > 0 && selector.range === undefined && random.chance(0.15)) return scope.vector('any', depth);
-  const more = random.pick(['job="nobody"', 'instance="none",job="a"', 'job=~"x.+"']);
+  const ofDomains = isSpread(scope)
+    ? ['domain="none"', 'domain=~"d2|x",job="nobody"', 'domain="d1",instance="none"']
+    : [];
+  const more = random.pick(['job="nobody"', 'instance="none",job="a"', 'job=~"x.+"', ...ofDomains]);
   return { ...selector, matchers: [...selector.matchers.filter((one) => !one.startsWith('job')), more] };
 }

@@ -3,7 +3,7 @@ import type { Random } from '../random.ts';
 import { classicBuckets, counter, gauge, GAUGE_KINDS, type GaugeKind } from './float-series.ts';
 import { customHistograms, exponentialHistograms } from './histogram-series.ts';
 import { OTLP_JOB } from './otlp.ts';
-import { DOMAIN, observations, type Content, type Sample, type Series } from './samples.ts';
+import { DOMAIN, federatedLabels, observations, type Content, type Sample, type Series } from './samples.ts';
 
 /** A metric as queries use it. */
 export interface Metric {
@@ -18,6 +18,8 @@ export interface Dataset {
   readonly metrics: readonly Metric[];
   /** The values of each label, for matchers. */
   readonly values: ReadonlyMap<string, readonly string[]>;
+  /** Where its series are: one domain, unless they were spread. */
+  readonly domains: readonly string[];
 }
 
 /** On the whole two hours, where Prometheus begins a block, and ten minutes: no chunk of its head ends in between. */
@@ -36,7 +38,7 @@ export function makeDataset(random: Random, withStarts: boolean): Dataset {
 
   function add(metric: Metric, labels: Readonly<Record<string, string>>, values: Values): void {
     const samples = sampled(values, random);
-    if (samples.length > 0) series.push({ labels: { __name__: metric.name, ...labels }, samples });
+    if (samples.length > 0) series.push({ labels: { __name__: metric.name, ...labels }, samples, domain: DOMAIN });
   }
 
   /** Series of one metric on most of the jobs and instances. */
@@ -107,13 +109,27 @@ export function makeDataset(random: Random, withStarts: boolean): Dataset {
   spread(metric('typed_level', 'gauge', '__type__'), [{ __type__: 'gauge' }], () => gauge('small', random));
   for (const instance of withStarts ? INSTANCES.slice(0, 2) : []) {
     const labels = { job: OTLP_JOB, instance };
-    series.push({ labels: { __name__: 'started_total', ...labels }, samples: started(counter(random), random) });
+    const total = started(counter(random), random);
+    series.push({ labels: { __name__: 'started_total', ...labels }, samples: total, domain: DOMAIN });
     const sizes = exponentialHistograms({ isGauge: false, changes: false, whole: true }, random);
-    series.push({ labels: { __name__: 'started_bytes', ...labels }, samples: started(sizes, random) });
+    const bytes = started(sizes, random);
+    series.push({ labels: { __name__: 'started_bytes', ...labels }, samples: bytes, domain: DOMAIN });
   }
   if (withStarts) metrics.push(metric('started_total', 'counter'), metric('started_bytes', 'histogram'));
-  const { values, ...whole } = described(series.sort(byLabels));
-  return { metrics, ...whole, values: new Map([...values, ['domain', [DOMAIN]]]) };
+  return datasetOf(series, metrics, [DOMAIN]);
+}
+
+/** The series of a data set in their order, with the values of their labels. */
+export function datasetOf(series: readonly Series[], metrics: readonly Metric[], domains: readonly string[]): Dataset {
+  const values = new Map<string, Set<string>>();
+  const sorted = series.toSorted(byLabels);
+  for (const { labels } of sorted) {
+    for (const [name, value] of Object.entries(labels)) {
+      if (name !== '__name__') values.set(name, (values.get(name) ?? new Set()).add(value));
+    }
+  }
+  const ofLabels = [...values].map(([name, set]) => [name, [...set].sort()] as const);
+  return { series: sorted, metrics, values: new Map([...ofLabels, ['domain', domains]]), domains };
 }
 
 const GAUGE_NAMES: Readonly<Record<GaugeKind, string>> = {
@@ -133,20 +149,11 @@ function byLabels(a: Series, b: Series): number {
   return Buffer.compare(sortedLabels(a), sortedLabels(b));
 }
 
-function sortedLabels({ labels }: Series): Buffer {
-  const pairs = Object.entries(labels).toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+function sortedLabels(series: Series): Buffer {
+  const pairs = Object.entries(federatedLabels(series)).toSorted(([a], [b]) =>
+    Buffer.compare(Buffer.from(a), Buffer.from(b)),
+  );
   return Buffer.from(pairs.flat().join('\0'));
-}
-
-/** The series of a data set with the labels' values. */
-function described(series: readonly Series[]): Pick<Dataset, 'series' | 'values'> {
-  const values = new Map<string, Set<string>>();
-  for (const { labels } of series) {
-    for (const [name, value] of Object.entries(labels)) {
-      if (name !== '__name__') values.set(name, (values.get(name) ?? new Set()).add(value));
-    }
-  }
-  return { series, values: new Map([...values].map(([name, set]) => [name, [...set].sort()])) };
 }
 
 function places(random: Random): Readonly<Record<string, string>>[] {

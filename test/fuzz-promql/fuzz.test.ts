@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { findOracle } from '../oracle/oracle.ts';
-import { MUTANT_NAMES } from './mutants.ts';
+import { ENGINE_MUTANT_NAMES } from './mutants.ts';
 
 const PROGRAM = fileURLToPath(new URL('main.ts', import.meta.url));
 const SEED = String(process.env['COMITY_SEED'] ?? 1);
@@ -52,7 +52,7 @@ describe.skipIf(oracle === undefined)(`the engine against Prometheus, seed ${SEE
     });
   });
 
-  test.for(MUTANT_NAMES)('catches the mutant %s', { timeout: TIMEOUT_MS }, async (name) => {
+  test.for(ENGINE_MUTANT_NAMES)('catches the mutant %s', { timeout: TIMEOUT_MS }, async (name) => {
     const { code, summary, log } = await fuzz(SEEDS.get(name) ?? SEED, '--cases', String(CASES), '--mutant', name);
     expect({ code, ...summary }, log).toMatchObject({ code: 1, wrong: 1, mutant: name });
   });

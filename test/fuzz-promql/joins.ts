@@ -1,6 +1,6 @@
 import { literal, paren, type Binary, type Matching, type Node } from './grammar.ts';
 import { instantSelector } from './selectors.ts';
-import { pickLabels, type Scope, type Wanted } from './scope.ts';
+import { isSpread, pickLabels, targetLabels, type Scope, type Wanted } from './scope.ts';
 
 export const COMPARISONS: ReadonlySet<string> = new Set(['==', '!=', '>', '<', '>=', '<=']);
 export const SETS: ReadonlySet<string> = new Set(['and', 'or', 'unless']);
@@ -44,7 +44,7 @@ export function makeMatching(scope: Scope, form: MatchingForm, depth: number): N
           : ofVectors(scope, anyComparison(scope), depth),
       );
     case 'on':
-      return between(scope, op, depth, { on: true, labels: ['job', 'instance'] });
+      return between(scope, op, depth, { on: true, labels: targetLabels(scope) });
     case 'ignoring':
       return between(scope, op, depth, { on: false, labels: random.pick([['nothing'], ['code'], ['läbel.x', 'on']]) });
     case 'group_left':
@@ -55,6 +55,11 @@ export function makeMatching(scope: Scope, form: MatchingForm, depth: number): N
     case 'fill_right':
       return filled(scope, op, form, depth);
   }
+}
+
+/** Lists of labels with the domain label, where it tells anything. */
+function byDomain(scope: Scope): readonly (readonly string[])[] {
+  return isSpread(scope) ? [['domain'], ['domain', 'job']] : [];
 }
 
 /** A sign before a vector. */
@@ -120,8 +125,8 @@ function ofVectors(scope: Scope, op: string, depth: number): Node {
   const { random } = scope;
   const matching = random.weighted<Matching | undefined>([
     [6, undefined],
-    [3, { on: true, labels: ['job', 'instance'] }],
-    [1, { on: false, labels: random.pick([['nothing'], ['code'], ['läbel.x', 'on'], ['job']]) }],
+    [3, { on: true, labels: targetLabels(scope) }],
+    [1, { on: false, labels: random.pick([['nothing'], ['code'], ['läbel.x', 'on'], ['job'], ...byDomain(scope)]) }],
     [0.6, { on: random.chance(0.5), labels: pickLabels(scope, 0.5) }],
   ]);
   return maybeBool(scope, between(scope, op, depth, matching));
@@ -150,18 +155,25 @@ function grouped(scope: Scope, op: string, group: 'group_left' | 'group_right', 
           matchers: [],
           time: {},
         };
-        const include = random.pick([undefined, [], ['version'], ['version', 'nothing'], ['version', 'zone', 'job']]);
+        const include = random.pick([
+          undefined,
+          [],
+          ['version'],
+          ['version', 'nothing'],
+          ['version', 'zone', 'job'],
+          ...byDomain(scope),
+        ]);
         const one =
           include === undefined
             ? instantSelector(scope, 'gauge')
             : ({ kind: 'selector', name: 'target_info', matchers: [], time: {} } as const);
-        return [many, one, { on: true, labels: ['job', 'instance'], ...(include === undefined ? {} : { include }) }];
+        return [many, one, { on: true, labels: targetLabels(scope), ...(include === undefined ? {} : { include }) }];
       },
     ],
     [
       3,
       () => {
-        const labels = random.pick([['job'], ['instance']]);
+        const labels = random.pick([['job'], ['instance'], ...byDomain(scope)]);
         const part = scope.vector('float', depth - 1);
         const total: Node = {
           kind: 'aggregate',
@@ -194,8 +206,8 @@ function filled(scope: Scope, op: string, form: 'fill' | 'fill_left' | 'fill_rig
   const { random } = scope;
   const base: Matching = random.weighted<Matching>([
     [4, { labels: [] }],
-    [3, { on: true, labels: ['job', 'instance'] }],
-    [1, { on: false, labels: ['nothing'] }],
+    [3, { on: true, labels: targetLabels(scope) }],
+    [1, { on: false, labels: random.pick([['nothing'], ...byDomain(scope)]) }],
   ]);
   const value = (): string => random.pick(['0', '1', '-2.5', 'NaN', 'Inf', '1e3', '5m']);
   const other = form === 'fill_left' ? 'fill_right' : 'fill_left';

@@ -88,6 +88,7 @@ async function verdict({ node = x, when = AT, want, got, oracle = {}, byInstants
   const data = (answer: Answer | undefined): Data | undefined => (answer?.kind === 'data' ? answer : undefined);
   const found = await judgeAnswers({ node, when }, want, got, {
     ask: (other) => Promise.resolve(data(oracle[print(other)])),
+    askTried: () => Promise.resolve(undefined),
     hasTwins: (other) => Promise.resolve(twins === print(other)),
     again: (same) => Promise.resolve([data(oracle[print(same)])]),
     byInstants: () => Promise.resolve(data(byInstants)),

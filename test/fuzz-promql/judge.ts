@@ -6,13 +6,19 @@ import { print, walk, type Node } from './grammar.ts';
 import { isIllConditioned, namesOfRounded } from './noise.ts';
 import { answerByInstants } from './itself.ts';
 import { orderOf } from './order.ts';
-import { areNotesWithinSpread, isWithinSpread } from './spread.ts';
+import { withoutEmptyBuckets } from './empty-buckets.ts';
+import { areNotesWithinSpread, haveSameSamples, isWithinSpread } from './spread.ts';
 import { differsInTies, hasTiesBelow, rankingAtRoot } from './ranking.ts';
 import type { When } from './scope.ts';
 import type { Sides } from './sides.ts';
 
 /** What one case showed. */
 export type Verdict =
+  | Judged
+  /** By a federation, for a reason that the query gives. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+type Judged =
   | {
       readonly kind: 'equal';
       readonly empty: boolean;
@@ -22,9 +28,11 @@ export type Verdict =
   | { readonly kind: 'unsupported'; readonly message: string }
   | { readonly kind: 'wrong'; readonly difference: Difference };
 
-/** What only the oracle can tell, asked where two answers differ; undefined where its answer is an error. */
+/** What is asked where two answers differ; undefined where the answer is an error. */
 export interface Witness {
   ask(node: Node): Promise<Data | undefined>;
+  /** What the side that is tried answers. */
+  askTried(node: Node): Promise<Data | undefined>;
   /** The same query again, and of an oracle that has the series in another order. */
   again(node: Node): Promise<readonly (Data | undefined)[]>;
   /** Whether the oracle gives a series two samples at one time. */
@@ -40,16 +48,29 @@ export interface Witness {
 const AGAIN = 24;
 const AGAIN_REORDERED = 3;
 
-/** Asks both sides and judges the agent's answer by the oracle's. */
-export async function judgeCase(sides: Omit<Sides, 'close'>, { node, when }: Case): Promise<Verdict> {
+/** Whether a federation may refuse a query for this reason; anything else must be answered. */
+export type MayRefuse = (node: Node, reason: string) => boolean;
+
+/** Asks both sides and judges the answer of the one that is tried by the oracle's. */
+export async function judgeCase(
+  sides: Omit<Sides, 'close'>,
+  { node, when }: Case,
+  mayRefuse: MayRefuse = () => false,
+): Promise<Verdict> {
   const query = print(node);
-  const [want, got] = await Promise.all([ask(sides.oracle, query, when), ask(sides.agent, query, when)]);
+  const [want, got] = await Promise.all([ask(sides.oracle, query, when), sides.ask(query, when)]);
+  if (got.kind === 'error' && got.refusal !== undefined && (want.kind === 'error' || mayRefuse(node, got.refusal)))
+    return { kind: 'refused', reason: got.refusal };
   const askAt = async (url: string, other: Node, at = when): Promise<Data | undefined> => {
     const answer = await ask(url, print(other), at);
     return answer.kind === 'data' ? answer : undefined;
   };
   return judgeAnswers({ node, when }, want, got, {
     ask: (other) => askAt(sides.oracle, other),
+    async askTried(other) {
+      const answer = await sides.ask(print(other), when);
+      return answer.kind === 'data' ? answer : undefined;
+    },
     async hasTwins(other) {
       // An instant answer shows one of the two alone.
       const at: When =
@@ -69,17 +90,12 @@ export async function judgeCase(sides: Omit<Sides, 'close'>, { node, when }: Cas
 }
 
 /** The verdict over two answers. */
-export async function judgeAnswers(
-  { node, when }: Case,
-  want: Answer,
-  got: Answer,
-  witness: Witness,
-): Promise<Verdict> {
+export async function judgeAnswers({ node, when }: Case, want: Answer, got: Answer, witness: Witness): Promise<Judged> {
   if (got.kind === 'error' && got.status === 422 && got.message.startsWith('unsupported')) {
     return { kind: 'unsupported', message: got.message };
   }
   const tolerances = new Set<Tolerance>();
-  const equal = (): Verdict => ({
+  const equal = (): Judged => ({
     kind: 'equal',
     empty: want.kind === 'error' || (want.rows.length === 0 && want.text === undefined),
     ...(want.kind === 'error' ? { errorType: want.errorType } : {}),
@@ -121,13 +137,28 @@ async function makesTwins(node: Node, { hasTwins }: Witness): Promise<boolean> {
   return false;
 }
 
+/** Whether both agree as soon as empty buckets are gone, with which an answer of the same program was another one. */
+async function hangsOnEmptyBuckets(
+  node: Node,
+  want: Data,
+  got: Data,
+  askOracle: Witness['ask'],
+  askTried: Witness['askTried'],
+): Promise<boolean> {
+  const compact = withoutEmptyBuckets(node);
+  if (compact === undefined) return false;
+  const [theirs, ours] = await Promise.all([askOracle(compact), askTried(compact)]);
+  if (theirs === undefined || ours === undefined || !haveSameSamples(theirs, ours)) return false;
+  return !haveSameSamples(theirs, want) || !haveSameSamples(ours, got);
+}
+
 /** What PromQL or floating point leaves open between two answers. */
 async function whyApart(
   node: Node,
   want: Data,
   got: Data,
   { kind }: Difference,
-  { ask: askOracle, again, byInstants }: Witness,
+  { ask: askOracle, askTried, again, byInstants }: Witness,
 ): Promise<Tolerance | undefined> {
   if (kind === 'order') return undefined;
   const right = await byInstants(node);
@@ -138,6 +169,7 @@ async function whyApart(
     if (ranking !== undefined && (await differsInTies(ranking, want, got, askOracle))) return 'ties at the root';
     if (await hasTiesBelow(node, askOracle)) return 'ties below the root';
     if (await isIllConditioned(node, want, got, askOracle)) return 'ill-conditioned';
+    if (await hangsOnEmptyBuckets(node, want, got, askOracle, askTried)) return 'empty buckets';
   }
   const others = (await again(node)).filter((answer) => answer !== undefined);
   return isWithinSpread(want, got, others) && areNotesWithinSpread(want, got, others) ? 'order of series' : undefined;

@@ -1,4 +1,4 @@
-import { plantEdits } from '../plant-edits.ts';
+import { plantEdits } from '../../src/federationtest/plant-edits.ts';
 import { MUTANTS } from './mutants.ts';
 import { readOptions } from './options.ts';
 

@@ -1,5 +1,6 @@
-import { MUTANTS as OF_FEDERATIONS } from '../differential/mutants.ts';
-import type { Edit } from '../plant-edits.ts';
+import { MUTANTS as OF_SCRIPTS } from '../../src/federationtest/mutants.ts';
+import { MUTANTS as OF_DIFFERENTIAL } from '../differential/mutants.ts';
+import type { Edit } from '../../src/federationtest/plant-edits.ts';
 
 interface Mutant {
   readonly what: string;
@@ -11,11 +12,11 @@ function mutant(what: string, file: string, find: string, replace: string): Muta
 }
 
 /** Faults that engines have had, or nearly; the fuzzing must find each of them. */
-export const MUTANTS = {
-  'lost-stale-marker': OF_FEDERATIONS['lost-stale-marker'],
+const OF_ENGINES = {
+  'lost-stale-marker': OF_DIFFERENTIAL['lost-stale-marker'],
   'no-compensation': mutant(
     'sums lose the rounding errors that their compensation keeps',
-    'partial/compensated.ts',
+    'base/compensated.ts',
     'compensations[i]! += sum - (total - added) + (term - added);',
     'compensations[i]! += 0;',
   ),
@@ -52,7 +53,7 @@ export const MUTANTS = {
   'kept-names': mutant(
     'metric names stay where values mean something else',
     'engine/names.ts',
-    'const rest = nameless(row);',
+    'const rest = { ...row, labels: drop(row.labels) };',
     'const rest = row;',
   ),
   'names-never-dropped': mutant(
@@ -165,5 +166,25 @@ export const MUTANTS = {
   ),
 } as const satisfies Record<string, Mutant>;
 
+/** Those of federations, which show with several domains only. */
+const OF_FEDERATIONS = {
+  'avg-of-averages': OF_DIFFERENTIAL['avg-of-averages'],
+  'absent-as-or': OF_DIFFERENTIAL['absent-as-or'],
+  'topk-local-k': OF_DIFFERENTIAL['topk-local-k'],
+  'group-in-domains': OF_DIFFERENTIAL['group-in-domains'],
+  'match-in-domains': OF_DIFFERENTIAL['match-in-domains'],
+  'notes-lost': OF_SCRIPTS['notes-lost'],
+  'names-kept-in-domains': mutant(
+    'rows forget on their way that their name is to go',
+    'hub/query.ts',
+    'return mergeFragment(fragment, found.rows, notes, usage);',
+    'return mergeFragment(fragment, found.rows.map((row) => ({ ...row, dropsName: false })), notes, usage);',
+  ),
+} as const satisfies Record<string, Mutant>;
+
+export const MUTANTS = { ...OF_ENGINES, ...OF_FEDERATIONS } as const;
+
 export type MutantName = keyof typeof MUTANTS;
 export const MUTANT_NAMES = Object.keys(MUTANTS) as readonly MutantName[];
+export const ENGINE_MUTANT_NAMES = Object.keys(OF_ENGINES) as readonly (keyof typeof OF_ENGINES)[];
+export const FEDERATION_MUTANT_NAMES = Object.keys(OF_FEDERATIONS) as readonly (keyof typeof OF_FEDERATIONS)[];

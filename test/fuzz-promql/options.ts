@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { EgressClass } from '../../src/policy/document.ts';
 import { wholeNumber } from '../command-line.ts';
 import { MUTANT_NAMES, MUTANTS, type MutantName } from './mutants.ts';
 
@@ -7,6 +8,9 @@ export interface Options {
   readonly seed: number;
   readonly mutant?: MutantName;
   readonly shards: number;
+  /** 0 for an agent by itself instead of a federation. */
+  readonly domains: number;
+  readonly class: EgressClass;
   /** Left out: data sets take turns. */
   readonly features?: 'on' | 'off';
   /** Asks one case of the seed alone; `target` is the construct that it was steered to. */
@@ -20,11 +24,17 @@ export interface Options {
 export function readOptions(argv: readonly string[]): Options {
   const names = Object.entries(MUTANTS).map(([name, { what }]) => `  ${name.padEnd(24)}${what}`);
   const command = new Command('npm run fuzz:promql --')
-    .description('Asks an agent and a real Prometheus that hold the same samples the same random queries.')
+    .description(
+      'Asks an agent, or a federation, and a real Prometheus that hold the same samples the same random queries.',
+    )
     .option('--cases <number>', 'how many queries to ask', wholeNumber, 1_000)
     .option('--seed <number>', 'seed of the data and of the queries', wholeNumber, 1)
     .addOption(new Option('--mutant <name>', 'plant a fault first and see it found').choices(MUTANT_NAMES))
-    .option('--shards <number>', "threads of the agent's store; 0 for none", wholeNumber, 0)
+    .option('--shards <number>', 'threads of the store of an agent or of each domain; 0 for none', wholeNumber, 0)
+    .option('--domains <number>', 'ask a federation of so many domains instead of an agent', wholeNumber, 0)
+    .addOption(
+      new Option('--class <class>', 'of every metric in each domain').choices(['open', 'aggregate']).default('open'),
+    )
     .addOption(
       new Option('--features <state>', 'experimental features; data sets take turns when left out').choices([
         'on',

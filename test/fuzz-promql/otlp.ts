@@ -8,13 +8,16 @@ export const OTLP_JOB = 'otel';
 const SUFFIX = '_total';
 
 /**
- * The series as requests of OTLP, one for each instance. `domain` becomes a label of each, also of `target_info`: an agent
- * adds it by itself.
+ * The series as requests of OTLP, one for each instance of each domain. Where `labelled`, the domain becomes a label of each,
+ * also of `target_info`: an agent adds it by itself.
  */
-export function otlpRequests(series: readonly Series[], domain: string | undefined): Json[] {
-  const attributes = domain === undefined ? [] : [text('domain', domain)];
-  return [...Map.groupBy(series, ({ labels }) => labels['instance'] ?? '')].map(([instance, ofInstance]) => {
-    const resource = [text('service.name', OTLP_JOB), text('service.instance.id', instance), text('version', '1')];
+export function otlpRequests(series: readonly Series[], labelled: boolean): Json[] {
+  const placeOf = ({ labels, domain }: Series): string => JSON.stringify([domain, labels['instance']]);
+  return [...Map.groupBy(series, placeOf).values()].map((ofInstance) => {
+    const { labels, domain } = ofInstance[0]!;
+    const attributes = labelled ? [text('domain', domain)] : [];
+    const instance = text('service.instance.id', labels['instance'] ?? '');
+    const resource = [text('service.name', OTLP_JOB), instance, text('version', '1')];
     return metricsRequest(
       [...resource, ...attributes],
       ofInstance.map((one) => metric(one, attributes)),

@@ -12,6 +12,11 @@ export interface Summary {
   readonly nonEmpty: number;
   readonly errors: Readonly<Record<string, number>>;
   readonly unsupported: Readonly<Record<string, number>>;
+  readonly refused: Readonly<Record<string, number>>;
+  /** Of all answers of a federation, those that were not refused. */
+  readonly exact: number;
+  /** Queries whose series are all aggregated, which no class but sealed keeps in. */
+  readonly eligible: number;
   readonly tolerances: Readonly<Record<string, number>>;
   /** Answers that held something, by construct, the rarest first. */
   readonly constructs: Readonly<Record<string, number>>;
@@ -41,6 +46,9 @@ export function summarize(outcome: Outcome, options: Options): Summary {
     nonEmpty: outcome.nonEmpty,
     errors: Object.fromEntries(outcome.errors),
     unsupported: Object.fromEntries(outcome.unsupported),
+    refused: Object.fromEntries([...outcome.refused].sort(([, a], [, b]) => b - a)),
+    exact: asked - wrong.length - unsupported - [...outcome.refused.values()].reduce((sum, count) => sum + count, 0),
+    eligible: outcome.eligible,
     tolerances: Object.fromEntries(outcome.tolerances),
     constructs: Object.fromEntries([...outcome.constructs].sort(([, a], [, b]) => a - b)),
     wrong: wrong.length,
@@ -67,9 +75,11 @@ export function report(summary: Summary, options: Options): string {
     ...counted('errors on both sides:', summary.errors),
     ...counted('let pass by tolerance:', summary.tolerances),
     ...counted('not supported:', summary.unsupported),
+    ...(options.domains === 0 ? [] : counted('refused, by reason:', summary.refused)),
     ...counted('wrong, by likeness:', likes),
     `seed ${seed}: ${cases} cases in ${summary.seconds} s, ${summary.nonEmpty} answers held something, ${summary.wrong} wrong`,
   );
+  if (options.domains > 0) lines.push(sharesOf(summary));
   const [first] = wrongCases;
   if (mutant === undefined) lines.push(summary.passed ? 'passed' : `failed: ${summary.problems.join('; ')}`);
   else if (first === undefined) lines.push(`mutant ${mutant} survived ${cases} cases`);
@@ -77,12 +87,19 @@ export function report(summary: Summary, options: Options): string {
   return `${lines.join('\n')}\n`;
 }
 
+function sharesOf({ cases, exact, eligible, refused }: Summary): string {
+  const share = (part: number): string => `${((100 * part) / Math.max(1, cases)).toFixed(1)} %`;
+  const count = Object.values(refused).reduce((sum, one) => sum + one, 0);
+  return `${share(exact)} exact, ${share(count)} refused; ${share(eligible)} read nothing but aggregations`;
+}
+
 /** Longer parts of answers say no more than their beginnings. */
 const SHOWN_MAX = 1_500;
 
-function describeWrong(wrong: WrongCase, { seed, shards, features }: Options): string[] {
+function describeWrong(wrong: WrongCase, { seed, shards, features, domains, class: egressClass }: Options): string[] {
   const { number, target, query, when, difference, shrunk, data } = wrong;
   const again = ['npm run fuzz:promql --', `--seed ${seed}`, `--only ${number}`];
+  if (domains > 0) again.push(`--domains ${domains}`, `--class ${egressClass}`);
   if (target !== undefined) again.push(`--target '${target}'`);
   if (shards > 0) again.push(`--shards ${shards}`);
   if (features !== undefined) again.push(`--features ${features}`);
@@ -103,7 +120,7 @@ function describeWrong(wrong: WrongCase, { seed, shards, features }: Options): s
 }
 
 function describeDifference({ kind, where, want, got }: Difference): string[] {
-  return [`  ${kind.padEnd(10)} ${cut(where)}`, `  prometheus ${cut(want)}`, `  agent      ${cut(got)}`];
+  return [`  ${kind.padEnd(10)} ${cut(where)}`, `  prometheus ${cut(want)}`, `  got        ${cut(got)}`];
 }
 
 function cut(text: string): string {

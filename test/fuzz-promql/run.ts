@@ -1,8 +1,10 @@
 import { randomFrom } from '../random.ts';
 import { describeWhen } from './ask.ts';
 import type { Difference, Tolerance } from './compare.ts';
+import { domainName } from '../../src/federationtest/federation.ts';
 import { constructsIn, constructsOf } from './constructs.ts';
 import { makeDataset, START_MS, type Dataset } from './dataset.ts';
+import { spreadOver } from './domains.ts';
 import { generateCase, type Case } from './generator.ts';
 import { print } from './grammar.ts';
 import { judgeCase, type Verdict } from './judge.ts';
@@ -11,7 +13,9 @@ import type { Options } from './options.ts';
 import { describeSeries, type Series } from './samples.ts';
 import { shrinkData } from './shrink-data.ts';
 import { shrinkCase } from './shrink.ts';
-import { startSides, type Sides } from './sides.ts';
+import { refusalsOf } from './refusals.ts';
+import { startSides, type Sides, type SidesOptions } from './sides.ts';
+import { isAggregatedOnly, wrapped } from './wrap.ts';
 
 export interface WrongCase {
   readonly number: number;
@@ -33,6 +37,10 @@ export interface Outcome {
   /** Errors that both sides gave, by their types. */
   readonly errors: ReadonlyMap<string, number>;
   readonly unsupported: ReadonlyMap<string, number>;
+  /** By reason. */
+  readonly refused: ReadonlyMap<string, number>;
+  /** Of a federation of metrics of class aggregate: queries that it must answer. */
+  readonly eligible: number;
   readonly tolerances: ReadonlyMap<Tolerance, number>;
   /** How often each construct was in a query that both sides answered alike with something. */
   readonly constructs: ReadonlyMap<string, number>;
@@ -72,14 +80,15 @@ export async function runFuzz(options: Options, say: (line: string) => void): Pr
   const tally = newTally();
   const languages = new Map<readonly string[], Language>();
   const sets = options.features === 'on' ? ON : options.features === 'off' ? OFF : [...ON, ...OFF];
+  const mayRefuse = refusalsOf(options.class);
   const first = options.only ?? 0;
   const end = options.only === undefined ? options.cases : options.only + 1;
   let lastSaidMs = started;
   for (let number = first; number < end && !isOver(tally, options);) {
     const index = Math.floor(number / CASES_PER_DATASET);
     const features = sets[index % sets.length]!;
-    const data = makeDataset(randomFrom(options.seed).fork(index), !features.includes('type-and-unit-labels'));
-    const sides = await startSides(data.series, { features, shards: options.shards });
+    const data = datasetFor(options, index, features);
+    const sides = await startSides(data.series, sidesOptions(options, features));
     try {
       let language = languages.get(features);
       if (language === undefined) languages.set(features, (language = await learnLanguage(sides.oracle)));
@@ -88,8 +97,8 @@ export async function runFuzz(options: Options, say: (line: string) => void): Pr
       const last = Math.min(end, (index + 1) * CASES_PER_DATASET);
       for (; number < last && !isOver(tally, options); number++) {
         const target = options.only === undefined ? targetOf(number, language, tally) : options.target;
-        const given = generateCase(randomFrom(options.seed).fork(CASES_FROM + number), data, language, target);
-        const verdict = await judgeCase(sides, given);
+        const given = caseFor(options, number, data, language, target);
+        const verdict = await judgeCase(sides, given, mayRefuse);
         count(tally, given, verdict);
         if (options.verbose) say(`${number} ${words(verdict)}: ${print(given.node)} ${describeWhen(given.when)}`);
         if (verdict.kind === 'wrong') {
@@ -111,11 +120,46 @@ export async function runFuzz(options: Options, say: (line: string) => void): Pr
   return { ...tally, seconds: Math.round((performance.now() - started) / 100) / 10 };
 }
 
+function sidesOptions({ shards, domains, class: egressClass }: Options, features: readonly string[]): SidesOptions {
+  return { features, shards, domains, egressClass };
+}
+
+function datasetFor({ seed, domains }: Options, index: number, features: readonly string[]): Dataset {
+  const random = randomFrom(seed).fork(index);
+  const withStarts = !features.includes('type-and-unit-labels');
+  const whole = makeDataset(random, withStarts);
+  if (domains === 0) return whole;
+  const names = Array.from({ length: domains }, (_, i) => domainName(i));
+  return spreadOver(names, whole, () => makeDataset(random.fork(COPIES), withStarts), random.fork(SPREAD));
+}
+
+const COPIES = 1;
+const SPREAD = 2;
+
+/** Metrics of class aggregate leave their domains in aggregations only: so most queries hold them so. */
+const WRAPPED = 0.85;
+
+function caseFor(
+  { seed, class: egressClass }: Options,
+  number: number,
+  data: Dataset,
+  language: Language,
+  target: string | undefined,
+): Case {
+  const random = randomFrom(seed).fork(CASES_FROM + number);
+  const made = generateCase(random, data, language, target);
+  const wrap = random.fork(0);
+  if (egressClass !== 'aggregate' || !wrap.chance(WRAPPED)) return made;
+  return { ...made, node: wrapped(made.node, data, wrap) };
+}
+
 interface Tally {
   asked: number;
   nonEmpty: number;
   readonly errors: Map<string, number>;
   readonly unsupported: Map<string, number>;
+  readonly refused: Map<string, number>;
+  eligible: number;
   readonly tolerances: Map<Tolerance, number>;
   readonly constructs: Map<string, number>;
   /** How often each construct was asked for, whatever came of it. */
@@ -129,6 +173,8 @@ function newTally(): Tally {
     nonEmpty: 0,
     errors: new Map(),
     unsupported: new Map(),
+    refused: new Map(),
+    eligible: 0,
     tolerances: new Map(),
     constructs: new Map(),
     tries: new Map(),
@@ -156,6 +202,8 @@ function count(tally: Tally, { node }: Case, verdict: Verdict): void {
   tally.asked++;
   for (const construct of constructsOf(node)) increase(tally.tries, construct);
   if (verdict.kind === 'unsupported') increase(tally.unsupported, verdict.message.replaceAll(/ \(\d+:\d+\)/g, ''));
+  if (isAggregatedOnly(node)) tally.eligible++;
+  if (verdict.kind === 'refused') increase(tally.refused, verdict.reason);
   if (verdict.kind !== 'equal') return;
   if (verdict.errorType !== undefined) increase(tally.errors, verdict.errorType);
   for (const tolerance of verdict.tolerances) increase(tally.tolerances, tolerance);
@@ -196,9 +244,11 @@ async function explain(
     likeness,
   };
   if (others.filter((other) => other.likeness === likeness).length >= SHRUNK_OF_A_KIND) return found;
-  const isWrong = async (attempt: Case, on: Sides): Promise<boolean> => (await judgeCase(on, attempt)).kind === 'wrong';
+  const mayRefuse = refusalsOf(options.class);
+  const isWrong = async (attempt: Case, on: Sides): Promise<boolean> =>
+    (await judgeCase(on, attempt, mayRefuse)).kind === 'wrong';
   const small = await shrinkCase(given, (attempt) => isWrong(attempt, sides));
-  const verdict = await judgeCase(sides, small);
+  const verdict = await judgeCase(sides, small, mayRefuse);
   const shrunk = {
     query: print(small.node),
     when: describeWhen(small.when),
@@ -213,7 +263,7 @@ async function explain(
     return { ...found, shrunk };
   }
   const fails = async (series: readonly Series[]): Promise<boolean> => {
-    const fewer = await startSides(series, { features, shards: options.shards });
+    const fewer = await startSides(series, sidesOptions(options, features));
     try {
       return await isWrong(small, fewer);
     } finally {
@@ -237,6 +287,7 @@ function likenessOf({ kind, want, got }: Difference): string {
 }
 
 function words(verdict: Verdict): string {
+  if (verdict.kind === 'refused') return `refused (${verdict.reason})`;
   if (verdict.kind !== 'equal') return verdict.kind === 'wrong' ? 'WRONG' : 'unsupported';
   return verdict.errorType === undefined
     ? verdict.empty

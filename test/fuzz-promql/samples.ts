@@ -23,12 +23,20 @@ export interface Histogram {
 export type Content = 'counter' | 'gauge' | 'histogram' | 'gauge-histogram' | 'mixed' | 'classic' | 'info';
 
 export interface Series {
+  /** Without the domain label. */
   readonly labels: Readonly<Record<string, string>>;
   readonly samples: readonly Sample[];
+  /** What holds it, and makes that a label of it. */
+  readonly domain: string;
 }
 
-/** The domain of the agent, which it makes a label of every series. */
+/** The domain of an agent that is asked alone. */
 export const DOMAIN = 'eu';
+
+/** The labels under which a federation has the series. */
+export function federatedLabels({ labels, domain }: Series): Readonly<Record<string, string>> {
+  return { ...labels, domain };
+}
 
 export const CUSTOM_SCHEMA = -53;
 
@@ -73,10 +81,10 @@ function differences(counts: readonly number[]): number[] {
 }
 
 /** A series as a person reads it: labels, then seconds after `startMs` and the sample. */
-export function describeSeries({ labels, samples }: Series, startMs: number): string {
-  const { __name__: name = '', ...others } = labels;
+export function describeSeries(series: Series, startMs: number): string {
+  const { __name__: name = '', ...others } = federatedLabels(series);
   const pairs = Object.entries(others).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
-  const points = samples.map(({ timeMs, value, startMs: since }) => {
+  const points = series.samples.map(({ timeMs, value, startMs: since }) => {
     const started = since === undefined ? '' : `(since ${(since - startMs) / 1000})`;
     return `${(timeMs - startMs) / 1000}:${describeSample(value)}${started}`;
   });

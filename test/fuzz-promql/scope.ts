@@ -44,9 +44,27 @@ export function pickMetric({ random, data }: Scope, wanted: Wanted): Metric {
   return random.pick(fitting);
 }
 
+/** Whether the domain label tells anything: then queries use it as any other, and more often. */
+export function isSpread({ data }: Pick<Scope, 'data'>): boolean {
+  return data.domains.length > 1;
+}
+
+/** Some of these, with the domain label where it tells anything. */
+export function withDomain(scope: Pick<Scope, 'data'>, names: readonly string[]): readonly string[] {
+  return isSpread(scope) ? [...names, 'domain'] : names;
+}
+
+/** What tells the targets of a metric apart; without the domain, which may be another target's, for some. */
+export function targetLabels(scope: Scope): readonly string[] {
+  const labels = ['job', 'instance'];
+  return isSpread(scope) && scope.random.chance(0.6) ? [...labels, 'domain'] : labels;
+}
+
 /** Labels to group or match by: mostly those that all metrics have. */
-export function pickLabels({ random, data }: Scope, p: number): string[] {
+export function pickLabels(scope: Scope, p: number): string[] {
+  const { random, data } = scope;
   const some = random.subset(['job', 'instance'], p);
+  if (isSpread(scope) && random.chance(0.35)) some.push('domain');
   if (random.chance(0.15)) some.push(random.pick([...data.values.keys(), '__name__', 'nothing']));
   return [...new Set(some)];
 }

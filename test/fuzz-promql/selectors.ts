@@ -1,7 +1,7 @@
 import { quoted, type Node, type Selector, type Subquery, type Time } from './grammar.ts';
 import { offsetText, resolutionText, windowText, type DurationForm } from './durations.ts';
 import type { Metric } from './dataset.ts';
-import { pickMetric, type Scope, type Wanted } from './scope.ts';
+import { isSpread, pickMetric, type Scope, type Wanted } from './scope.ts';
 
 /** An instant selector of a fitting metric. */
 export function instantSelector(scope: Scope, wanted: Wanted): Selector {
@@ -84,6 +84,7 @@ function matcher(scope: Scope): string {
     [4, 'instance'],
     [1, random.pick([...data.values.keys()])],
     [0.3, 'nothing'],
+    [isSpread(scope) ? 5 : 0, 'domain'],
   ]);
   const values = data.values.get(label) ?? [''];
   const value = random.pick(values);

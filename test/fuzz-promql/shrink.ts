@@ -1,5 +1,6 @@
 import type { Case } from './generator.ts';
 import { children, literal, mapChildren, type Node } from './grammar.ts';
+import { shrink } from '../shrink.ts';
 import type { When } from './scope.ts';
 
 /** Enough for trees of the generator's size; each attempt asks both sides once or a few times. */
@@ -9,20 +10,8 @@ const ATTEMPTS_MAX = 200;
  * The smallest case found that still fails: parts take their wholes' places, modifiers and matchers go, and a range query
  * becomes an instant one. An attempt that makes no sense is an error on both sides, and so does not fail.
  */
-export async function shrinkCase(failing: Case, fails: (attempt: Case) => Promise<boolean>): Promise<Case> {
-  let best = failing;
-  let attempts = 0;
-  search: while (attempts < ATTEMPTS_MAX) {
-    for (const attempt of smallerCases(best)) {
-      if (attempts++ >= ATTEMPTS_MAX) break;
-      if (await fails(attempt)) {
-        best = attempt;
-        continue search;
-      }
-    }
-    break;
-  }
-  return best;
+export function shrinkCase(failing: Case, fails: (attempt: Case) => Promise<boolean>): Promise<Case> {
+  return shrink(failing, smallerCases, fails, ATTEMPTS_MAX);
 }
 
 function* smallerCases({ node, when }: Case): Iterable<Case> {

@@ -1,16 +1,20 @@
 import { compress } from 'snappyjs';
+import type { EgressClass } from '../../src/policy/document.ts';
 import { featuresFrom } from '../../src/promql/features.ts';
 import { startOracle } from '../oracle/oracle.ts';
 import { startWholeAgent } from '../senders/whole-agent.ts';
-import { encodeV2, STALE, type WriteSeries } from '../wire/remote-write-requests.ts';
+import { ask, type Ask } from './ask.ts';
+import { startFederationSide } from './federation-side.ts';
 import { OTLP_JOB, otlpRequests } from './otlp.ts';
-import { DOMAIN, histogramMessage, type Series } from './samples.ts';
+import type { Series } from './samples.ts';
+import { writeRequests } from './write-requests.ts';
 
-/** A real Prometheus and a real agent that hold the same samples, by the same bytes. */
+/** A real Prometheus, and an agent or a federation that holds the same samples, by the same bytes. */
 export interface Sides {
-  /** Roots of their query APIs. */
+  /** Root of its query API. */
   readonly oracle: string;
-  readonly agent: string;
+  /** The side that is tried. */
+  readonly ask: Ask;
   /** Oracles with the same samples whose storages have the series in other orders; started when first asked for. */
   reordered(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -19,17 +23,19 @@ export interface Sides {
 export interface SidesOptions {
   /** Names of features, which both sides enable. */
   readonly features: readonly string[];
-  /** Threads of the agent's store. */
+  /** Threads of the store of an agent or of each domain. */
   readonly shards: number;
+  /** Domains of a federation; 0 for an agent by itself. */
+  readonly domains: number;
+  /** Of every metric in each domain. */
+  readonly egressClass: EgressClass;
 }
-
-/** The time of one request: samples come in the order of time, so that none is out of order. */
-const SLICE_MS = 10 * 60_000;
 
 /** What an oracle needs so that it keeps when counters started. */
 const STORAGE = ['st-storage', 'xor2-encoding', 'histograms-st-encoding'];
 
-export async function startSides(series: readonly Series[], { features, shards }: SidesOptions): Promise<Sides> {
+export async function startSides(series: readonly Series[], options: SidesOptions): Promise<Sides> {
+  const { features, shards, domains, egressClass } = options;
   const enabled = features.length === 0 ? [] : [`--enable-feature=${[...features, ...STORAGE].join(',')}`];
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -39,11 +45,22 @@ export async function startSides(series: readonly Series[], { features, shards }
   async function filledOracle(inOrder: readonly Series[]): Promise<string> {
     const oracle = await startOracle({ args: ['--web.enable-otlp-receiver', ...enabled] });
     closers.push(() => oracle.close());
-    await deliver({ write: oracle.remoteWriteUrl, otlp: `${oracle.url}/api/v1/otlp/v1/metrics` }, inOrder, DOMAIN);
+    await deliver({ write: oracle.remoteWriteUrl, otlp: `${oracle.url}/api/v1/otlp/v1/metrics` }, inOrder, true);
     return oracle.url;
   }
 
-  async function filledAgent(): Promise<string> {
+  async function filledFederation(): Promise<Ask> {
+    const federation = await startFederationSide(series, {
+      domains,
+      shards,
+      egressClass,
+      features: featuresFrom(features),
+    });
+    closers.push(() => federation.close());
+    return federation.ask;
+  }
+
+  async function filledAgent(): Promise<Ask> {
     const whole = await startWholeAgent({
       // An oracle makes no labels of a resource's attributes.
       promoteResourceAttributes: [],
@@ -52,29 +69,34 @@ export async function startSides(series: readonly Series[], { features, shards }
     });
     closers.push(() => whole.close());
     const { otlpUrl } = whole.agent;
-    await deliver({ write: `${otlpUrl}/api/v1/write`, otlp: `${otlpUrl}/v1/metrics` }, series, undefined);
-    return whole.queryUrl;
+    await deliver({ write: `${otlpUrl}/api/v1/write`, otlp: `${otlpUrl}/v1/metrics` }, series, false);
+    return (query, when) => ask(whole.queryUrl, query, when);
   }
 
   let others: Promise<readonly string[]> | undefined;
-  const started = await Promise.allSettled([filledOracle(series), filledAgent()]);
-  const [oracle, agent] = started;
-  if (oracle.status === 'fulfilled' && agent.status === 'fulfilled') {
+  const started = await Promise.allSettled([filledOracle(series), domains > 0 ? filledFederation() : filledAgent()]);
+  const [oracle, tried] = started;
+  if (oracle.status === 'fulfilled' && tried.status === 'fulfilled') {
     const reordered = (): Promise<readonly string[]> =>
       (others ??= Promise.all(otherOrders(series).map((inOrder) => filledOracle(inOrder))));
-    return { oracle: oracle.value, agent: agent.value, reordered, close };
+    return { oracle: oracle.value, ask: tried.value, reordered, close };
   }
   await close();
   throw started.find((one) => one.status === 'rejected')?.reason;
 }
 
-/** From the last to the first, and with the series of each target before all others. */
+/** From the last to the first, and with the series of each target, and of each domain, before all others. */
 function otherOrders(series: readonly Series[]): Series[][] {
-  const targetOf = ({ labels }: Series): string => JSON.stringify([labels['job'], labels['instance']]);
-  const targets = [...new Set(series.map(targetOf))];
-  const first = (target: string): Series[] =>
-    series.toSorted((a, b) => Number(targetOf(b) === target) - Number(targetOf(a) === target));
-  return [series.toReversed(), ...targets.map(first)];
+  const firsts = [
+    ({ labels }: Series): string => JSON.stringify([labels['job'], labels['instance']]),
+    ({ domain }: Series): string => domain,
+  ].flatMap((placeOf) => {
+    const places = [...new Set(series.map(placeOf))];
+    return places.length === 1
+      ? []
+      : places.map((place) => series.toSorted((a, b) => Number(placeOf(b) === place) - Number(placeOf(a) === place)));
+  });
+  return [series.toReversed(), ...firsts];
 }
 
 interface Receivers {
@@ -82,18 +104,14 @@ interface Receivers {
   readonly otlp: string;
 }
 
-/** Sends all samples in the order of time; `domain` is a label for each series. */
-async function deliver(
-  { write, otlp }: Receivers,
-  series: readonly Series[],
-  domain: string | undefined,
-): Promise<void> {
+/** Sends all samples in the order of time; where `labelled` with the domain as a label of each series. */
+async function deliver({ write, otlp }: Receivers, series: readonly Series[], labelled: boolean): Promise<void> {
   const { started = [], plain = [] } = Object.groupBy(series, ({ labels }) =>
     labels['job'] === OTLP_JOB ? 'started' : 'plain',
   );
-  for (const body of writeRequests(plain, domain)) await post(write, body, WRITE_HEADERS);
+  for (const body of writeRequests(plain, labelled)) await post(write, compress(body), WRITE_HEADERS);
   const json = { 'Content-Type': 'application/json' };
-  for (const request of otlpRequests(started, domain)) await post(otlp, Buffer.from(JSON.stringify(request)), json);
+  for (const request of otlpRequests(started, labelled)) await post(otlp, Buffer.from(JSON.stringify(request)), json);
 }
 
 const WRITE_HEADERS = {
@@ -107,35 +125,4 @@ async function post(url: string, body: Uint8Array, headers: Readonly<Record<stri
   const text = await response.text();
   const isTaken = response.ok && !text.includes('rejected');
   if (!isTaken) throw new Error(`${url} refused samples: ${response.status} ${text.slice(0, 500)}`);
-}
-
-/** The series as requests of remote write 2.0, one for each slice of time. */
-function* writeRequests(series: readonly Series[], domain: string | undefined): Generator<Uint8Array> {
-  const times = series.flatMap(({ samples }) => samples.map(({ timeMs }) => timeMs));
-  const last = times.reduce((a, b) => Math.max(a, b), -Infinity);
-  const first = times.reduce((a, b) => Math.min(a, b), Infinity);
-  for (let from = first; from <= last; from += SLICE_MS) {
-    const slice = series.map((one) => writeSeries(one, domain, from, from + SLICE_MS));
-    yield compress(encodeV2(slice.filter((one) => one !== undefined)));
-  }
-}
-
-function writeSeries(
-  { labels, samples }: Series,
-  domain: string | undefined,
-  fromMs: number,
-  toMs: number,
-): WriteSeries | undefined {
-  const within = samples.filter(({ timeMs }) => timeMs >= fromMs && timeMs < toMs);
-  if (within.length === 0) return undefined;
-  const all = Object.entries(domain === undefined ? labels : { ...labels, domain });
-  return {
-    labels: all.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
-    samples: within.flatMap(({ timeMs, value }) =>
-      typeof value === 'object' ? [] : [{ value: value === 'stale' ? STALE : value, timestamp: timeMs }],
-    ),
-    histograms: within.flatMap(({ timeMs, value }) =>
-      typeof value === 'object' ? [histogramMessage(value, timeMs)] : [],
-    ),
-  };
 }

@@ -21,6 +21,7 @@ import {
 } from '../wire/otlp-requests.ts';
 import { encode, V1, V2, type WriteSeries } from '../wire/remote-write-requests.ts';
 import { expositionTargets } from './exposition-targets.ts';
+import { federationTargets } from './federation-targets.ts';
 import { assertBatch, type FuzzTarget } from './target.ts';
 
 const NOW_MS = 1_767_225_600_000;
@@ -42,6 +43,7 @@ export function targets(): FuzzTarget[] {
     inflated('gzip', gzipSync),
     inflated('zstd', zstdCompressSync),
     ...expositionTargets(),
+    ...federationTargets(),
   ];
 }
 

@@ -38,12 +38,17 @@ const START_MS = 60_000;
 /** Samples of any age are kept, and may come in any order: tests write the past. Nothing is scraped. */
 const CONFIG = 'storage: { tsdb: { out_of_order_time_window: 50y } }\n';
 
-/** Starts an empty Prometheus on a free port of the loopback interface. `args` are added to its command line. */
-export async function startOracle(options: { readonly args?: readonly string[] } = {}): Promise<Oracle> {
+/**
+ * Starts an empty Prometheus on a free port of the loopback interface. `args` are added to its command line, `config` to its
+ * configuration.
+ */
+export async function startOracle(
+  options: { readonly args?: readonly string[]; readonly config?: string } = {},
+): Promise<Oracle> {
   const program = await findOracle();
   if (program === undefined) throw new Error('no Prometheus 3.15 here; ask findOracle first and skip the test');
   const dir = await mkdtemp(join(tmpdir(), 'comity-oracle-'));
-  await writeFile(join(dir, 'prometheus.yml'), CONFIG);
+  await writeFile(join(dir, 'prometheus.yml'), CONFIG + (options.config ?? ''));
   const command = [
     program,
     `--config.file=${join(dir, 'prometheus.yml')}`,

@@ -38,6 +38,59 @@ it('without a default every metric is aggregate', () => {
   expect(parse('{version: 1, domain: eu, labels: {permit: []}}').classOf('x')).toBe('aggregate');
 });
 
+it('permits every label where it says so', () => {
+  const policy = parse("{version: 1, domain: eu, labels: {permit: ['*']}}");
+  expect([policy.permitsAllLabels, policy.permitsLabel('customer')]).toEqual([true, true]);
+  expect(parse(POLICY).permitsAllLabels).toBe(false);
+});
+
+const OPERATORS = `
+version: 1
+domain: eu
+labels: {permit: []}
+metrics:
+  - {match: a, class: open}
+  - {match: b, class: aggregate, operators: [sum, topk]}
+  - {match: 'c*', class: aggregate, operators: []}
+  - {match: 'cd*', class: sealed}
+  - {match: 'x*y', class: open}
+`;
+
+it('a rule lists the operators of its metrics, or has the usual ones', () => {
+  const policy = parse(OPERATORS);
+  expect([...policy.operatorsOf('b')]).toEqual(['sum', 'topk']);
+  expect([...policy.operatorsOf('c')]).toEqual([]);
+  const usual = ['sum', 'count', 'avg', 'group', 'min', 'max', 'stddev', 'stdvar'];
+  expect([...policy.operatorsOf('other')]).toEqual(usual);
+  expect(policy.ruleOf('cde')).toMatchObject({ rule: 'cd*', class: 'sealed' });
+  expect(policy.ruleOf('zzz')).toMatchObject({ rule: 'default', class: 'aggregate' });
+});
+
+describe('the rules that could decide a metric whose name begins with', () => {
+  it.each<[string, string[]]>([
+    ['', ['a', 'b', 'cd*', 'x*y', 'c*', 'default']],
+    ['a', ['a', 'default']],
+    ['b', ['b', 'default']],
+    ['c', ['cd*', 'c*']],
+    ['cd', ['cd*']],
+    ['ce', ['c*']],
+    ['x_', ['x*y', 'default']],
+    ['z', ['default']],
+  ])('%s', (prefix, want) => {
+    const rules = parse(OPERATORS).rulesBelow(prefix);
+    expect(rules.map(({ rule }) => rule).sort()).toEqual(want.sort());
+  });
+
+  it('nothing: a pattern for all leaves no room for the default', () => {
+    const text = OPERATORS.replace('x*y', '*');
+    expect(
+      parse(text)
+        .rulesBelow('z')
+        .map(({ rule }) => rule),
+    ).toEqual(['*']);
+  });
+});
+
 describe('a document that is not understood is refused, naming the field', () => {
   it.each([
     ['{version: 1, domain: us, labels: {permit: []}}', /the policy is for domain us, not for eu/],
@@ -46,6 +99,15 @@ describe('a document that is not understood is refused, naming the field', () =>
     ['{version: 1, domain: eu, labels: {permit: []}, typo: 1}', /typo/],
     ['{version: 1, domain: eu, labels: {permit: [1]}}', /\/labels\/permit\/0/],
     ['{version: 1, domain: eu, labels: {permit: []}, metrics: [{match: x, class: public}]}', /\/metrics\/0\/class/],
+    [
+      '{version: 1, domain: eu, labels: {permit: []}, metrics: [{match: x, class: aggregate, operators: [summ]}]}',
+      /\/metrics\/0\/operators\/0 must be equal to one of the allowed values/,
+    ],
+    [
+      '{version: 1, domain: eu, labels: {permit: []}, metrics: [{match: x, class: open, operators: [sum]}]}',
+      /\/metrics\/0\/operators: only a rule of class aggregate lists operators/,
+    ],
+    ["{version: 1, domain: eu, labels: {permit: ['http_*']}}", /\/labels\/permit\/0: "http_\*" is no label/],
     ['version: [1', /eu\.policy\.yaml/],
     ['', /eu\.policy\.yaml/],
   ])('%s', (text, want) => expect(() => parse(text)).toThrow(want));

@@ -12,7 +12,7 @@ import { matrixJson, vectorJson } from '../../src/wire/prometheus-json.ts';
 import { readAnswer, type Answer } from '../differential/answer.ts';
 import { compareAnswers } from '../differential/compare.ts';
 import { contextOver } from '../engine/context.ts';
-import { termSum } from '../differential/companion.ts';
+import { termSum } from '../../src/federationtest/term-sum.ts';
 import type { When } from '../differential/generator.ts';
 import { rankingOf, termLookup } from '../differential/verdict.ts';
 

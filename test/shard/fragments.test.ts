@@ -5,8 +5,10 @@ import type { Value } from '../../src/engine/evaluation.ts';
 import { startNotes } from '../../src/engine/notes.ts';
 import type { QueryGrid } from '../../src/model/grid.ts';
 import { distribute } from '../../src/plan/distribute.ts';
-import { mergeFragment, type AnswerRow } from '../../src/plan/merge.ts';
+import type { AnswerRow } from '../../src/plan/frames/columns-codec.ts';
+import { mergeFragment } from '../../src/plan/merge.ts';
 import type { Expr } from '../../src/promql/ast.ts';
+import { NO_FEATURES } from '../../src/promql/features.ts';
 import { printExpr } from '../../src/promql/print.ts';
 import { openQueries, type Queries } from '../../src/shard/queries.ts';
 import { makeDataset } from '../differential/dataset.ts';
@@ -34,14 +36,20 @@ const DOMAINS: readonly Queries[] = [...byDomain.values()].map((series, i) =>
 );
 
 async function overDomains(expr: Expr, grid: QueryGrid, matchAtHub: boolean): Promise<Value> {
-  const { fragments, remainder } = distribute(expr, grid, 'domain', matchAtHub);
+  const { fragments, remainder } = distribute(expr, grid, { domainLabel: 'domain', matchAtHub });
   const usage = startUsage(Infinity);
   const merged = [];
   for (const fragment of fragments) {
     const rows: AnswerRow[] = [];
     for (const domain of DOMAINS) {
       const spent = { series: 0, cells: 0, samples: 0, regexWork: 0 };
-      const question = { fragment, lookbackMs: LOOKBACK_MS, deadlineMs: Date.now() + 30_000, spent };
+      const question = {
+        fragment,
+        lookbackMs: LOOKBACK_MS,
+        features: NO_FEATURES,
+        deadlineMs: Date.now() + 30_000,
+        spent,
+      };
       rows.push(...(await domain.fragment(question, new AbortController().signal)).rows);
     }
     merged.push(mergeFragment(fragment, rows, startNotes(), usage));

@@ -135,7 +135,7 @@ describe.each(WAYS)('a shard %s', (_, reach) => {
 describe('the limits of one request hold over all its shards', () => {
   const spent = { ...NOTHING_SPENT, series: LIMITS.seriesPerQuery - 2 };
   const fragment = { answer: 'vector', expr: parseExpr('up'), grid: instantGrid(0) } as const;
-  const question = { fragment, lookbackMs: 300_000, deadlineMs: Date.now() + 60_000 };
+  const question = { fragment, lookbackMs: 300_000, features: NO_FEATURES, deadlineMs: Date.now() + 60_000 };
 
   it.each([1, 2, 3])('%i', async (count) => {
     const queries = openQueries(memoryShards(HELD, count, OPTIONS));
@@ -189,7 +189,8 @@ describe('when the other end is gone', () => {
     const fragment = { answer: 'vector', expr: parseExpr('up'), grid: instantGrid(0) } as const;
     const ask = () => {
       const deadlineMs = Date.now() + 20_000;
-      return queries.fragment({ fragment, lookbackMs: 300_000, spent: NOTHING_SPENT, deadlineMs }, FOREVER);
+      const question = { fragment, lookbackMs: 300_000, features: NO_FEATURES, spent: NOTHING_SPENT, deadlineMs };
+      return queries.fragment(question, FOREVER);
     };
     const asked = expect(ask()).rejects.toMatchObject({ code: 'unavailable' });
     await vi.waitFor(() => expect(workers).toHaveLength(1));
@@ -209,6 +210,7 @@ describe('when the other end is gone', () => {
     const question = {
       fragment,
       lookbackMs: 1,
+      features: NO_FEATURES,
       spent: NOTHING_SPENT,
       deadlineMs: Date.now() + 20,
     };

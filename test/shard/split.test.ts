@@ -3,7 +3,7 @@ import { instantGrid } from '../../src/model/grid.ts';
 import { normalise } from '../../src/plan/normalise.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { printExpr } from '../../src/promql/print.ts';
-import { splitOverShards, splitPartial } from '../../src/shard/split.ts';
+import { splitOverShards, splitGroups } from '../../src/shard/split.ts';
 
 const GRID = instantGrid(0);
 
@@ -62,7 +62,7 @@ describe('what several shards are asked for the partial of an aggregation', () =
   ])('%s', (text, want, argument) => {
     const node = normalise(parseExpr(text), GRID);
     if (node.kind !== 'aggregate') throw new Error('not an aggregation');
-    const { fragment, plan } = splitPartial(node, GRID, 2, false);
+    const { fragment, plan } = splitGroups({ answer: 'partial', expr: node, grid: GRID }, 2, false);
     const asked = fragment === undefined ? plan.fragments : [fragment];
     expect(asked.map(({ answer, expr }) => `${answer} ${printExpr(expr)}`)).toEqual(want);
     expect(plan && printExpr(plan.remainder)).toBe(argument);

@@ -130,7 +130,9 @@ describe('rows come in the order that Prometheus gives them', () => {
     for (const [, queries] of WAYS) {
       const answer = await given(queries, parseExpr('topk(5, queue_depth)'), when);
       const values =
-        answer.kind === 'data' ? [...answer.series.values()].flatMap(({ points }) => [...points.values()]) : [];
+        answer.kind === 'data'
+          ? [...answer.series.values()].flatMap(({ points }) => [...points.values()].map(Number))
+          : [];
       expect(values).toHaveLength(5);
       expect(values).toEqual(values.toSorted((a, b) => b - a));
     }

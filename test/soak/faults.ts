@@ -1,4 +1,4 @@
-import type { Edit } from '../plant-edits.ts';
+import type { Edit } from '../../src/federationtest/plant-edits.ts';
 
 interface Fault {
   readonly what: string;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { startAgent, type Agent } from '../../src/agent/agent.ts';
 import { ingest } from '../../src/agent/ingest.ts';
 import { startHub } from '../../src/hub/hub.ts';
+import type { PromqlFeatures } from '../../src/promql/features.ts';
 import type { Appended, Batch } from '../../src/model/batch.ts';
 
 export interface FederationOptions {
@@ -15,6 +16,8 @@ export interface FederationOptions {
   jurisdiction?(domain: string): string;
   /** Threads of a domain's agent; none when not given. */
   shards?(domain: string): number;
+  /** Of the hub, which asks its domains with them; none when not given. */
+  readonly features?: PromqlFeatures;
 }
 
 /** Agents and a hub of this process that speak over HTTP on the loopback interface. */
@@ -54,7 +57,11 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       stops.push(() => agent.close());
       links.push({ name: domain, jurisdiction: jurisdiction(domain), url: agent.federationUrl, token });
     }
-    const hub = await startHub({ listen: '127.0.0.1:0', domains: links });
+    const hub = await startHub({
+      listen: '127.0.0.1:0',
+      domains: links,
+      ...(options.features === undefined ? {} : { features: options.features }),
+    });
     stops.push(() => hub.close());
     return { url: hub.url, agents, close };
   } catch (error) {

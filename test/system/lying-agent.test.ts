@@ -4,8 +4,9 @@ import { zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startHub, type Hub } from '../../src/hub/hub.ts';
 import { labelsOf } from '../../src/model/labels.ts';
-import type { ColumnsRow } from '../../src/plan/columns-codec.ts';
-import { decodeQueryRequest, encodeQueryAnswer, encodeStatusAnswer } from '../../src/plan/frames.ts';
+import type { ColumnsRow } from '../../src/plan/frames/columns-codec.ts';
+import { decodeQueryRequest, encodeQueryAnswer } from '../../src/plan/frames/query-codec.ts';
+import { encodeStatusAnswer } from '../../src/plan/frames/status-codec.ts';
 import { callApi } from './api.ts';
 
 const TOKEN = 'a-token-that-is-long-enough';
@@ -14,6 +15,7 @@ const status = (domain: string) => ({
   policyDigest: '',
   expectedStreams: 1,
   observedStreams: 1,
+  heldFromMs: 0,
   settledUntilMs: 0,
   rawBytesHeld: 0,
   releasedBytes: 0,
@@ -59,7 +61,7 @@ const saying =
   (rows: (fields: number) => ColumnsRow[], domain = 'eu') =>
   (body: Buffer): Uint8Array => {
     const { fragments } = decodeQueryRequest(body);
-    const answers = fragments.map(({ answer }) => ({ rows: rows(answer === 'vector' ? 1 : 2) }));
+    const answers = fragments.map(({ answer }) => ({ rows: rows(answer === 'vector' ? 1 : 2), notes: [] }));
     return encodeQueryAnswer({ status: status(domain), fragments: answers }, fragments);
   };
 

@@ -19,10 +19,12 @@ export const FLOORS = [
   'coverage',
   'api',
   'shard',
+  'upstream',
   'promqltest',
   'slo',
   'agent',
   'hub',
+  'federationtest',
   'cli',
 ] as const;
 
@@ -31,6 +33,7 @@ const APART: readonly (readonly [from: string, to: string, why: string])[] = [
   ['hub', 'agent', 'a hub and an agent meet on the wire only'],
   ['hub', 'store', 'raw data stays with the agents'],
   ['hub', 'shard', 'raw data stays with the agents'],
+  ['hub', 'upstream', 'raw data stays with the agents'],
   ['hub', 'border', 'only an agent decides what leaves its domain'],
   ['hub', 'trace', 'raw spans stay with the agents'],
 ];

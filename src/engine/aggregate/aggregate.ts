@@ -4,7 +4,7 @@ import type { Aggregate } from '../../promql/ast.ts';
 import { ignoredInAggregation } from '../annotations.ts';
 import { countValuesRows } from './count-values.ts';
 import type { Evaluation } from '../evaluation.ts';
-import { groupingOf, startGroups, type Groups } from './groups.ts';
+import { groupingOf, startGroups, type Groups, type GroupsOf } from './groups.ts';
 import { innerSpan } from './inner-span.ts';
 import { limitkRows, limitRatioRows } from './limit.ts';
 import { quantileRows } from './quantile-rows.ts';
@@ -13,7 +13,9 @@ import { topkRows } from './topk.ts';
 
 /** The rows of an aggregation. */
 export function aggregateRows(node: Aggregate, evaluation: Evaluation, sink: RowSink): void {
-  if (isPartialOp(node.op)) return filled(node, evaluation, 'inOrder').finish(evaluation, sink);
+  if (isPartialOp(node.op)) {
+    return filled({ answer: 'partial', expr: node }, evaluation, 'inOrder').finish(evaluation, sink);
+  }
   switch (node.op) {
     case 'topk':
     case 'bottomk':
@@ -29,14 +31,15 @@ export function aggregateRows(node: Aggregate, evaluation: Evaluation, sink: Row
   }
 }
 
-/** The groups of a partial's aggregation over its argument, before they are finished; for merging with others. */
-export function groupsOf(node: Aggregate, evaluation: Evaluation): Groups {
-  return filled(node, evaluation, 'anyOrder');
+/** The groups of an aggregation over its argument, before they are finished; for merging with others. */
+export function groupsOf(of: GroupsOf, evaluation: Evaluation): Groups {
+  return filled(of, evaluation, 'anyOrder');
 }
 
-function filled(node: Aggregate, evaluation: Evaluation, order: HistogramOrder): Groups {
-  const groups = startGroups(node, evaluation.grid.steps, groupingOf(node), order);
-  evaluation.rows(node.expr, groups.add);
-  if (groups.leftOutHistograms()) evaluation.notes.add(ignoredInAggregation(node.op, innerSpan(node.expr)));
+function filled(of: GroupsOf, evaluation: Evaluation, order: HistogramOrder): Groups {
+  const { op, expr } = of.expr;
+  const groups = startGroups(of, evaluation.grid.steps, groupingOf(of.expr), order);
+  evaluation.rows(expr, groups.add);
+  if (groups.leftOutHistograms()) evaluation.notes.add(ignoredInAggregation(op, innerSpan(expr)));
   return groups;
 }

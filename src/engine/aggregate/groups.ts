@@ -1,6 +1,6 @@
 import { FLOAT_ROW, type HistogramColumns } from '../../model/histogram.ts';
 import { dropLabels, keepLabels, labelsKey, labelValue, METRIC_NAME, type Labels } from '../../model/labels.ts';
-import { partialOf, zeroColumns, type PartialOp } from '../../partial/algebra.ts';
+import { partialOf, zeroColumns, type TwoLevelAggregation } from '../../partial/algebra.ts';
 import { finishHistograms, type FinishedHistograms } from '../../partial/finish-histograms.ts';
 import {
   addHistograms,
@@ -11,10 +11,12 @@ import {
   type HistogramOrder,
 } from '../../partial/partial-histograms.ts';
 import type { PartialColumns } from '../../partial/partial.ts';
+import { numbersInSketches } from '../../partial/sketch.ts';
 import type { Aggregate } from '../../promql/ast.ts';
 import {
   counterResetCollision,
   customBoundsReconciled,
+  invalidQuantile,
   mixedExponentialCustom,
   mixedFloatsHistogramsInAggregation,
 } from '../annotations.ts';
@@ -74,9 +76,12 @@ export interface Groups {
   finish(context: Pick<EvalContext, 'usage' | 'notes'>, sink: RowSink): void;
 }
 
-/** `order`: how histograms are added; groups that are listed or merged take `anyOrder`. */
-export function startGroups(node: Aggregate, steps: number, grouping: Grouping, order: HistogramOrder): Groups {
-  const partial = partialOf(node.op as PartialOp);
+/** The aggregation whose groups they are: a fragment that asks for partials or sketches is one. */
+export type GroupsOf = TwoLevelAggregation & { readonly expr: Aggregate };
+
+/** `order`: how histograms are added; groups that are listed or merged take `anyOrder`. Throws as `partialOf`. */
+export function startGroups(of: GroupsOf, steps: number, grouping: Grouping, order: HistogramOrder): Groups {
+  const partial = partialOf(of);
   const groups = new Map<string, GrowingGroup>();
   let numbers = 0;
   let leftOut = false;
@@ -97,6 +102,12 @@ export function startGroups(node: Aggregate, steps: number, grouping: Grouping, 
     assertCells(numbers);
   }
 
+  function addFloats(columns: PartialColumns, values: Float64Array, present: Uint8Array): void {
+    const before = sketchNumbers(columns);
+    partial.add(columns, values, present);
+    count(sketchNumbers(columns) - before);
+  }
+
   /** `present` has a histogram at some step. */
   function addNative({ columns }: Group, { labels, values, present }: Row, histograms: HistogramColumns): void {
     const aggregate = partial.histograms;
@@ -104,7 +115,7 @@ export function startGroups(node: Aggregate, steps: number, grouping: Grouping, 
     const isFloat = present.map((bit, step) => (histograms.layoutOf[step] === FLOAT_ROW ? bit : 0));
     if (aggregate === 'ignore') {
       leftOut = true;
-      return partial.add(columns, values, isFloat);
+      return addFloats(columns, values, isFloat);
     }
     const state = (columns.histograms ??= zeroHistograms(columns.present));
     const before = numbersIn(state);
@@ -123,7 +134,7 @@ export function startGroups(node: Aggregate, steps: number, grouping: Grouping, 
       if (row.dropsName === true) markNamed(group, present);
       if (histograms !== undefined && hasHistogram(present, histograms)) return addNative(group, row, histograms);
       if (columns.histograms !== undefined) seeFloats(columns.histograms, present);
-      partial.add(columns, values, present);
+      addFloats(columns, values, present);
     },
     merge({ labels, columns, dropsName }) {
       const group = groupOf(labels);
@@ -137,17 +148,22 @@ export function startGroups(node: Aggregate, steps: number, grouping: Grouping, 
       } else if (into.histograms !== undefined) {
         seeFloats(into.histograms, columns.present);
       }
+      const before = sketchNumbers(into);
       partial.merge(into, columns);
+      count(sketchNumbers(into) - before);
     },
     list: () =>
-      [...groups.values()].map(({ labels, columns, named }) => ({
-        labels,
-        columns,
-        dropsName: named !== undefined && isNamedLast(named, columns.present),
-      })),
+      [...groups.values()].flatMap(({ labels, columns, named }) => {
+        // One whose series have nothing but what the aggregation leaves out.
+        if (!anyPresent(columns.present)) return [];
+        partial.settle?.(columns);
+        const dropsName = named !== undefined && isNamedLast(named, columns.present);
+        return [{ labels, columns, dropsName }];
+      }),
     leftOutHistograms: () => leftOut,
     finish({ usage, notes }, sink) {
       const values = new Float64Array(steps);
+      for (const note of notesOnParameter(of)) notes.add(note);
       for (const { labels, columns, named } of groups.values()) {
         spend(usage, steps);
         if (!anyPresent(columns.present)) continue;
@@ -158,7 +174,7 @@ export function startGroups(node: Aggregate, steps: number, grouping: Grouping, 
           const aggregate = partial.histograms === 'mean' ? 'mean' : 'sum';
           native = finishHistograms(columns.histograms, present, aggregate);
           ({ present } = native);
-          for (const note of notesOn(native, node)) notes.add(note);
+          for (const note of notesOn(native, of.expr)) notes.add(note);
           if (!anyPresent(present)) continue;
         }
         const dropsName = named !== undefined && isNamedLast(named, present);
@@ -181,6 +197,15 @@ function markNamed(group: GrowingGroup, present: Uint8Array): void {
 /** As in Prometheus, the last step with a value decides for all. */
 function isNamedLast(named: Uint8Array, present: Uint8Array): boolean {
   return named[present.lastIndexOf(1)] === 1;
+}
+
+function sketchNumbers({ sketches }: PartialColumns): number {
+  return sketches === undefined ? 0 : numbersInSketches(sketches);
+}
+
+function* notesOnParameter({ answer, expr: { param } }: GroupsOf): Iterable<Note> {
+  if (answer !== 'sketch' || param?.kind !== 'number') return;
+  if (!(param.value >= 0 && param.value <= 1)) yield invalidQuantile(param.value, param.span);
 }
 
 function* notesOn(finished: FinishedHistograms, { expr }: Aggregate): Iterable<Note> {

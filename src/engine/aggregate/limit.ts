@@ -6,39 +6,43 @@ import type { Evaluation } from '../evaluation.ts';
 import { groupingOf } from './groups.ts';
 import { innerSpan } from './inner-span.ts';
 import { hashFraction } from './label-hash.ts';
+import { labelOrder } from './label-order.ts';
 import { anyPresent, assertCells, type RowSink } from '../rows.ts';
+import { spend } from '../usage.ts';
 
-/** `limitk`: at each step the first k samples of each group, whatever they are. */
+/**
+ * `limitk`: at each step k samples of each group, whatever they are: the first by labels, so that the answer does not hang
+ * on the order in which series come.
+ */
 export function limitkRows(node: Aggregate, evaluation: Evaluation, sink: RowSink): void {
-  const { steps } = evaluation.grid;
+  const { grid, usage } = evaluation;
   const parameters = evaluation.scalar(node.param!);
+  const rows = evaluation.collect(node.expr);
   const invalid = invalidLimit(parameters);
-  const limits = limitsOf(parameters, LIMIT_MAX);
+  // What is wrong in the argument is said first.
+  if (invalid !== undefined) throw invalid;
+  const limits = limitsOf(parameters, rows.length);
   const grouping = groupingOf(node);
   const groups = new Map<string, Uint32Array>();
-  evaluation.rows(node.expr, (row) => {
-    if (invalid !== undefined) return;
+  for (const index of labelOrder(rows, usage)) {
+    const row = rows[index]!;
+    spend(usage, grid.steps);
     const key = grouping.key(row.labels);
     let taken = groups.get(key);
     if (taken === undefined) {
-      taken = new Uint32Array(steps);
+      taken = new Uint32Array(grid.steps);
       groups.set(key, taken);
-      assertCells(groups.size * steps);
+      assertCells(groups.size * grid.steps);
     }
     const present = row.present.slice();
-    for (let step = 0; step < steps; step++) {
+    for (let step = 0; step < grid.steps; step++) {
       if (present[step] === 0) continue;
       if (taken[step]! < limits[step]!) taken[step]! += 1;
       else present[step] = 0;
     }
     if (anyPresent(present)) sink({ ...row, present });
-  });
-  // What is wrong in the argument is said first.
-  if (invalid !== undefined) throw invalid;
+  }
 }
-
-/** More rows than any query may touch. */
-const LIMIT_MAX = 2 ** 31;
 
 /**
  * `limit_ratio`: the series whose hash lies in the given part of all hashes, the first one for a positive ratio and the last

@@ -1,10 +1,10 @@
 import { isHistogramAt } from '../../model/histogram.ts';
-import { compareLabels } from '../../model/labels.ts';
 import type { Aggregate } from '../../promql/ast.ts';
 import { invalidLimit, limitsOf } from './aggregate-parameter.ts';
 import { ignoredInAggregation } from '../annotations.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { groupingOf } from './groups.ts';
+import { labelOrder } from './label-order.ts';
 import type { Row, RowSink } from '../rows.ts';
 import { comparedWithLooks, spend, type Usage } from '../usage.ts';
 
@@ -149,12 +149,8 @@ function rankingOf(largestFirst: boolean, rows: readonly Row[], usage: Usage): R
 
 /** Row -> its place among all in the order of labels. */
 function placesByLabels(rows: readonly Row[], usage: Usage): Uint32Array {
-  const order = rows.map((_row, index) => index);
-  const compare = comparedWithLooks((a: number, b: number) => compareLabels(rows[a]!.labels, rows[b]!.labels), usage);
-  // Rows often come in order.
-  if (!order.every((index) => index === 0 || compare(index - 1, index) <= 0)) order.sort(compare);
   const places = new Uint32Array(rows.length);
-  for (const [place, index] of order.entries()) places[index] = place;
+  for (const [place, index] of labelOrder(rows, usage).entries()) places[index] = place;
   return places;
 }
 

@@ -1,8 +1,9 @@
 import { histogramVariance } from '../../model/histogram-variance.ts';
 import { COUNT_CELL, histogramAt, isHistogramAt, SUM_CELL, type HistogramColumns } from '../../model/histogram.ts';
-import { METRIC_NAME, withLabel } from '../../model/labels.ts';
-import type { CallRows, Evaluation } from '../evaluation.ts';
-import { anyPresent, mergeEqualRows, type RowSink } from '../rows.ts';
+import { METRIC_NAME, withLabel, type Labels } from '../../model/labels.ts';
+import type { CallRows } from '../evaluation.ts';
+import { withoutNames } from '../names.ts';
+import { anyPresent, type RowSink } from '../rows.ts';
 
 /** Functions of native histograms, each on its own; floats are left out. */
 export const HISTOGRAM_CALLS: ReadonlyMap<string, CallRows> = new Map<string, CallRows>([
@@ -25,8 +26,9 @@ function histogramCall(read: (columns: HistogramColumns, step: number) => number
     const { steps } = evaluation.grid;
     const values = new Float64Array(steps);
     const present = new Uint8Array(steps);
-    withoutMetricName(evaluation, sink, (named) =>
-      evaluation.rows(node.args[0]!, (row) => {
+    const [input] = node.args;
+    const run = (named: RowSink): void =>
+      evaluation.rows(input!, (row) => {
         const { histograms } = row;
         if (histograms === undefined) return;
         for (let step = 0; step < steps; step++) {
@@ -34,15 +36,12 @@ function histogramCall(read: (columns: HistogramColumns, step: number) => number
           if (present[step] === 1) values[step] = read(histograms, step);
         }
         if (anyPresent(present)) named({ ...row, values, present, histograms: undefined });
-      }),
-    );
+      });
+    withoutNames(input!, false, evaluation, sink, run, withoutMetricName);
   };
 }
 
 /** These functions leave the labels of type and unit, unlike all others. */
-function withoutMetricName({ features, usage }: Evaluation, sink: RowSink, run: (named: RowSink) => void): void {
-  if (features.delayedNameRemoval) return run((row) => sink({ ...row, dropsName: true }));
-  const merged = mergeEqualRows(false, usage);
-  run((row) => merged.sink({ ...row, labels: withLabel(row.labels, METRIC_NAME, '') }));
-  merged.drain(sink);
+function withoutMetricName(labels: Labels): Labels {
+  return withLabel(labels, METRIC_NAME, '');
 }

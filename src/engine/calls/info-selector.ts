@@ -25,6 +25,7 @@ export function infoMatchers(selector: Expr | undefined): {
   readonly data: readonly Matcher[];
 } {
   if (selector?.kind === 'paren' || selector?.kind === 'once') return infoMatchers(selector.expr);
+  if (selector?.kind === 'merged') return infoMatchers(selector.of);
   if (selector?.kind !== 'vector') return { names: [TARGET_INFO], data: [] };
   const names = selector.matchers.filter(({ name }) => name === METRIC_NAME);
   const data = selector.matchers.filter(({ name }) => name !== METRIC_NAME);

@@ -4,9 +4,8 @@ import { matcherTest, type Matcher } from '../../model/matcher.ts';
 import type { Call } from '../../promql/ast.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { infoMatchers, infoSelector } from './info-selector.ts';
-import { readTimes } from '../select/read-times.ts';
-import { assertCells, mergeEqualRows, type Row, type RowSink } from '../rows.ts';
-import { selectSampleTimes } from '../select/sample-times.ts';
+import { mergeEqualRows, type Row, type RowSink } from '../rows.ts';
+import { timedRows } from '../select/timed-rows.ts';
 import { spend } from '../usage.ts';
 
 /**
@@ -70,17 +69,21 @@ function identityOf(labels: Labels): string {
  */
 function readInfos(node: Call, rows: readonly Row[], evaluation: Evaluation): InfoSeries[] {
   const isWanted = wantedIdentities(rows);
-  const selector = infoSelector(node);
-  const read = readTimes(selector, evaluation);
-  const range = [read.firstMs - evaluation.lookbackMs + 1, read.lastMs] as const;
   const infos: InfoSeries[] = [];
-  selectSampleTimes(selector, read, range, evaluation, ({ labels, present, times, hasHistogram }) => {
-    if (isWanted?.(labels) !== true) return;
-    if (hasHistogram) throw failure(`this should be an info metric, with float samples: ${labelsText(labels)}`);
-    infos.push({ labels, present: present.slice(), times: times.slice() });
-    assertCells(infos.length * present.length * 2);
-  });
+  for (const { labels, present, values } of timesOfInfos(node, evaluation)) {
+    if (isWanted?.(labels) !== true) continue;
+    if (values.some((timeMs, step) => present[step] === 1 && Number.isNaN(timeMs))) {
+      throw failure(`this should be an info metric, with float samples: ${labelsText(labels)}`);
+    }
+    infos.push({ labels, present, times: values });
+  }
   return infos.sort((a, b) => compareLabels(a.labels, b.labels));
+}
+
+/** The sample times of the info series, see `timedRows`; a planner may have fetched them from where they are. */
+function timesOfInfos(node: Call, evaluation: Evaluation): readonly Row[] {
+  const fetched = node.args[1];
+  return fetched?.kind === 'merged' ? evaluation.collect(fetched) : timedRows(infoSelector(node), evaluation);
 }
 
 /** Rows that have both labels, only a job, and only an instance ask each for their own; undefined when none has any. */

@@ -1,5 +1,5 @@
 import { histogramFraction, histogramQuantile } from '../../model/histogram-quantile.ts';
-import { gridEnd } from '../../model/grid.ts';
+import { isRange } from '../../model/grid.ts';
 import { labelValue, METRIC_NAME, withLabel } from '../../model/labels.ts';
 import type { Call, Expr } from '../../promql/ast.ts';
 import { formatLabelFloat } from '../../wire/scrape/float.ts';
@@ -59,7 +59,7 @@ function quantilesRows(node: Call, evaluation: Evaluation, sink: RowSink): void 
  * instant answer is looked through then only.
  */
 function quantilesJoined({ features, grid, usage }: Evaluation, sink: RowSink): ReturnType<typeof mergeEqualRows> {
-  if (!features.delayedNameRemoval || (grid.endMs ?? gridEnd(grid)) > grid.startMs) return mergeEqualRows(false, usage);
+  if (!features.delayedNameRemoval || isRange(grid)) return mergeEqualRows(false, usage);
   return { sink, drain: () => undefined };
 }
 

@@ -1,4 +1,4 @@
-import { gridEnd } from '../../model/grid.ts';
+import { isRange } from '../../model/grid.ts';
 import { compareLabels, labelValue } from '../../model/labels.ts';
 import type { Call } from '../../promql/ast.ts';
 import { sortInRangeQuery } from '../annotations.ts';
@@ -66,7 +66,7 @@ function sorted(
   compare: (a: Row, b: Row) => number,
 ): void {
   const { grid, notes, usage } = evaluation;
-  if ((grid.endMs ?? gridEnd(grid)) > grid.startMs) {
+  if (isRange(grid)) {
     rows(sink);
     return notes.add(sortInRangeQuery(node.span));
   }

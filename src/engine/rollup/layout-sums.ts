@@ -1,3 +1,4 @@
+import { addColumn } from '../../base/compensated.ts';
 import { hidesBuckets } from '../../model/histogram-combine.ts';
 import { histogramOf } from '../../model/histogram-accumulator.ts';
 import {
@@ -37,7 +38,7 @@ export function sumsOfLayout({
     let hint = hints[rows[from]!]!;
     for (let i = from + 1; i < to; i++) {
       const row = rows[i]!;
-      addCells(sums, lost, cells, starts[row]!, length);
+      addColumn(sums, lost, cells, starts[row]!, length);
       if (hints[row] !== hint) hint = hint === GAUGE || hints[row] === GAUGE ? GAUGE : RESET_UNKNOWN;
     }
     if (to - from > 1) for (let k = 0; k < length; k++) if (Number.isFinite(sums[k])) sums[k]! += lost[k]!;
@@ -45,16 +46,4 @@ export function sumsOfLayout({
     if (layout.schema === CUSTOM_BUCKETS) sums[ZERO_COUNT_CELL] = 0;
     return histogramOf(layout, hint, sums);
   };
-}
-
-/** TwoSum after Knuth for each cell; what it says of a sum that overflows does not count. */
-function addCells(sums: Float64Array, lost: Float64Array, cells: Float64Array, start: number, length: number): void {
-  for (let k = 0; k < length; k++) {
-    const sum = sums[k]!;
-    const term = cells[start + k]!;
-    const total = sum + term;
-    const added = total - sum;
-    lost[k]! += sum - (total - added) + (term - added);
-    sums[k] = total;
-  }
 }

@@ -1,5 +1,5 @@
 import { ComityError } from '../../base/errors.ts';
-import { gridEnd, stepTime } from '../../model/grid.ts';
+import { gridEnd, stepTimes } from '../../model/grid.ts';
 import { labelValue, METRIC_TYPE } from '../../model/labels.ts';
 import type { Call, Expr, MatrixSelector, Subquery } from '../../promql/ast.ts';
 import { absentLabels } from '../calls/absent.ts';
@@ -8,7 +8,7 @@ import type { CallRows, Evaluation, RangeSeries } from '../evaluation.ts';
 import { withoutNames } from '../names.ts';
 import { startNotes, type Notes } from '../notes.ts';
 import { eachRangeSeries } from '../select/range-series.ts';
-import { readTimes } from '../select/read-times.ts';
+import { readTimes, timesOf } from '../select/read-times.ts';
 import { reachOf, type RollupCall } from './call.ts';
 import { presence } from './kernels.ts';
 import { metricName, ofSamples } from './mixed.ts';
@@ -80,12 +80,11 @@ function startCall(
   const extended = range.kind === 'matrix' ? range.selector.extended : undefined;
   if (extended !== undefined && rollup.extensions?.includes(extended) !== true) throw unsafe(extended, node.func);
   const read = readTimes(range.kind === 'matrix' ? range.selector : range, evaluation);
-  const steps = { length: grid.steps };
   const first = unwrapped(node.args[0]!);
   return {
     windows: {
-      ends: Float64Array.from(steps, (_, step) => read.at(step)),
-      stepTimes: Float64Array.from(steps, (_, step) => stepTime(grid, step)),
+      ends: timesOf(read, grid.steps),
+      stepTimes: stepTimes(grid),
       rangeMs: range.rangeMs,
       params,
     },

@@ -1,4 +1,4 @@
-import { addCompensated, compensatedSum } from '../../partial/compensated.ts';
+import { addCompensated, compensatedSum } from '../../base/compensated.ts';
 import { windowed, type StepsKernel, type WindowKernel } from './kernels.ts';
 import { sliding, slidingSums } from './sliding.ts';
 

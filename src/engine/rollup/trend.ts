@@ -1,5 +1,5 @@
 import { ComityError } from '../../base/errors.ts';
-import { addCompensated } from '../../partial/compensated.ts';
+import { addCompensated } from '../../base/compensated.ts';
 import { windowed, type StepsKernel } from './kernels.ts';
 
 /** The slope per second of the line with the least squares. */

@@ -1,14 +1,9 @@
-import { ComityError } from '../../base/errors.ts';
 import { cellsOf, FLOAT_ROW, isHistogramAt, type HistogramColumns } from '../../model/histogram.ts';
 
 /** Whether a row has a native histogram at any step. */
 export function hasHistogram(present: Uint8Array, histograms: HistogramColumns | undefined): boolean {
   if (histograms === undefined) return false;
   return present.some((bit, step) => bit === 1 && histograms.layoutOf[step] !== FLOAT_ROW);
-}
-
-export function histogramsIn(what: string): ComityError {
-  return new ComityError('unsupported', `unsupported: native histograms in ${what} cannot be evaluated yet`);
 }
 
 /** The histograms of the present steps with their numbers in a column of their own; undefined when there are none. */

@@ -27,3 +27,8 @@ export function readTimes({ at, offsetMs }: Moved, { grid }: { readonly grid: St
     at: (step) => stepTime(grid, step) - offsetMs,
   };
 }
+
+/** The time of each of `steps` steps. */
+export function timesOf(read: ReadTimes, steps: number): Float64Array {
+  return Float64Array.from({ length: steps }, (_none, step) => read.at(step));
+}

@@ -13,8 +13,8 @@ export interface SampleTimes {
   readonly times: Float64Array;
   /** When the counter behind it started, in ms; 0 where that is unknown. */
   readonly startTimes: Float64Array;
-  /** Whether any of the samples is a native histogram. */
-  readonly hasHistogram: boolean;
+  /** Step -> 1 where the sample is a native histogram. */
+  readonly isHistogram: Uint8Array;
 }
 
 /**
@@ -32,10 +32,10 @@ export function selectSampleTimes(
   const present = new Uint8Array(steps);
   const times = new Float64Array(steps);
   const startTimes = new Float64Array(steps);
+  const isHistogram = new Uint8Array(steps);
   for (const series of readSeries(matchers, fromMs, toMs, ctx)) {
     let next = 0;
     let any = false;
-    let hasHistogram = false;
     for (let step = 0; step < steps; step++) {
       const at = read.at(step);
       while (next < series.times.length && series.times[next]! <= at) next++;
@@ -46,9 +46,9 @@ export function selectSampleTimes(
       any = true;
       times[step] = series.times[last]!;
       startTimes[step] = startOf(series, last);
-      hasHistogram ||= isHistogramAt(series.histograms, last);
+      isHistogram[step] = isHistogramAt(series.histograms, last) ? 1 : 0;
     }
-    if (any) sink({ labels: series.labels, present, times, startTimes, hasHistogram });
+    if (any) sink({ labels: series.labels, present, times, startTimes, isHistogram });
   }
 }
 

@@ -1,9 +1,9 @@
 import { CUSTOM_BUCKETS, GAUGE, RESET_UNKNOWN } from '../../model/histogram.ts';
-import { stepTime } from '../../model/grid.ts';
+import { stepTimes } from '../../model/grid.ts';
 import type { VectorSelector } from '../../promql/ast.ts';
 import { mixedExponentialCustom } from '../annotations.ts';
 import { readSeries, type EvalContext } from '../context.ts';
-import { readTimes } from './read-times.ts';
+import { readTimes, timesOf } from './read-times.ts';
 import { reachOf, type RollupCall, type SeriesKernel } from '../rollup/call.ts';
 import { firstFrom, interpolated } from '../rollup/extended.ts';
 import { histogramBetween } from '../rollup/extended-histograms.ts';
@@ -21,11 +21,10 @@ import { statsOf } from './stats-only.ts';
 export function selectSmoothed(selector: VectorSelector, ctx: EvalContext, sink: RowSink): void {
   const { grid, lookbackMs, notes, features } = ctx;
   const read = readTimes(selector, ctx);
-  const steps = { length: grid.steps };
   const call: RollupCall = {
     windows: {
-      ends: Float64Array.from(steps, (_, step) => read.at(step)),
-      stepTimes: Float64Array.from(steps, (_, step) => stepTime(grid, step)),
+      ends: timesOf(read, grid.steps),
+      stepTimes: stepTimes(grid),
       rangeMs: 0,
       params: [],
     },

@@ -3,7 +3,7 @@ import type { VectorSelector } from '../../promql/ast.ts';
 import { readSeries, type EvalContext } from '../context.ts';
 import { selectSmoothed } from './select-smoothed.ts';
 import { statsOf } from './stats-only.ts';
-import { readTimes } from './read-times.ts';
+import { readTimes, timesOf } from './read-times.ts';
 import type { RowSink } from '../rows.ts';
 import { histogramsAtSteps } from './samples.ts';
 
@@ -17,7 +17,7 @@ export function selectInstant(selector: VectorSelector, ctx: EvalContext, sink: 
   const read = readTimes(selector, ctx);
   const values = new Float64Array(steps);
   const present = new Uint8Array(steps);
-  const ends = Float64Array.from({ length: steps }, (_, step) => read.at(step));
+  const ends = timesOf(read, steps);
   for (const series of readSeries(selector.matchers, read.firstMs - ctx.lookbackMs + 1, read.lastMs, ctx)) {
     if (!latestAtSteps(series, ends, ctx.lookbackMs, values, present)) continue;
     const { histograms } = selector.statsOnly === true ? statsOf(series) : series;

@@ -14,14 +14,16 @@ import { promqlApi, type ApiFeatures } from '../../api/promql.ts';
 import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { PromqlFeatures } from '../../promql/features.ts';
+import { noteTexts } from '../../engine/notes.ts';
 import { runLabels } from '../labels.ts';
 import { runQuery } from '../query.ts';
-import type { Registry } from '../registry.ts';
+import { answerExplain } from './explain.ts';
+import type { Federation } from '../registry.ts';
+import { approxParam } from './approx.ts';
 import { sendSuccess } from './envelope.ts';
 
 export interface PrometheusApiDeps {
-  readonly registry: Registry;
-  readonly domainLabel: string;
+  readonly federation: Federation;
   readonly lookbackMs: number;
   readonly queryTimeoutMs: number;
   readonly features: PromqlFeatures;
@@ -37,6 +39,7 @@ export function prometheusApi(app: FastifyInstance, deps: PrometheusApiDeps): vo
     const { name } = request.params as { name: string };
     return answerLabels(deps, request, reply, unescapeLabelName(name));
   });
+  getAndPost(app, '/api/v1/explain', (request, reply) => answerExplain(deps, request, reply));
   promqlApi(app, deps.features, HUB_API);
   app.get('/api/v1/status/buildinfo', (_request, reply) => sendSuccess(reply, buildInfoJson()));
 }
@@ -67,20 +70,35 @@ async function answer(
     const params = requestParams(request);
     const { text, expr, grid, lookbackMs, deadlineMs, limit, warnings: known } = readQuery(params, kind, deps);
     const allowPartial = switchParam(params, 'partial_response') && request.headers['fromalert'] !== 'true';
-    const query = { text, expr, grid, lookbackMs, deadlineMs, features: deps.features, allowPartial };
-    const result = await runQuery(query, deps.registry, deps.domainLabel);
+    const approx = approxParam(params);
+    const query = { text, expr, grid, lookbackMs, deadlineMs, features: deps.features, allowPartial, approx };
+    const result = await runQuery(query, deps.federation);
     outcome = result.coverage.complete ? 'complete' : 'partial';
     const limited = limitRows(result.value, kind, limit);
     const coverage = JSON.stringify(result.coverage);
-    const data = `{${kind.json(limited.value, grid)},"coverage":${coverage}}`;
-    const warnings = [...result.warnings, ...result.notes.warnings, ...limited.warnings, ...known];
-    return sendSuccess(reply, data, result.coverage, warnings, result.notes.infos);
+    const approximate = result.approximate === undefined ? '' : approximateJson(result.approximate);
+    const data = `{${kind.json(limited.value, grid)},"coverage":${coverage}${approximate}}`;
+    const notes = noteTexts(result.notes, text);
+    const warnings = [...result.warnings, ...notes.warnings, ...limited.warnings, ...known];
+    const infos =
+      result.approximate === undefined ? notes.infos : [approximateInfo(result.approximate), ...notes.infos];
+    return sendSuccess(reply, data, result.coverage, warnings, infos);
   } catch (error) {
     if (error instanceof ComityError) outcome = error.code;
     throw error;
   } finally {
     deps.onQuery(outcome, (performance.now() - started) / 1000);
   }
+}
+
+/** Beside the result, so that programs see it. */
+function approximateJson(relativeError: number): string {
+  return `,"approximate":${JSON.stringify({ relativeError })}`;
+}
+
+function approximateInfo(relativeError: number): string {
+  const percent = Number((relativeError * 100).toPrecision(6));
+  return `PromQL info: quantile is approximate, each value within ${percent} % of what lies at its rank`;
 }
 
 async function answerLabels(
@@ -99,8 +117,7 @@ async function answerLabels(
       limit: integerParam(params, 'limit') ?? 0,
       deadlineMs: Date.now() + deps.queryTimeoutMs,
     },
-    deps.registry,
-    deps.domainLabel,
+    deps.federation,
   );
   return sendSuccess(reply, JSON.stringify(result.values), result.coverage, result.warnings);
 }

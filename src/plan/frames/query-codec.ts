@@ -1,0 +1,161 @@
+import { ComityError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { assertBounds, messageCodec } from '../../base/proto.ts';
+import type { Note } from '../../engine/notes.ts';
+import { shareRegexMeter, startRegexMeter, type RegexMeter } from '../../model/matcher.ts';
+import { children, type Expr } from '../../promql/ast.ts';
+import { NO_FEATURES, type PromqlFeatures } from '../../promql/features.ts';
+import {
+  columnsBounds,
+  decodeColumns,
+  encodeColumns,
+  shapeOf,
+  startColumnsBudget,
+  type AnswerRow,
+  type ColumnsMessage,
+} from './columns-codec.ts';
+import type { Fragment } from '../distribute.ts';
+import { decodeFragment, encodeFragment, unread, type AskedFragment } from './fragment-codec.ts';
+import { decodeNotes, encodeNotes, noteBounds, type NoteMessage } from './notes-codec.ts';
+import { preorder } from './preorder.ts';
+import { decodeRefusal, encodeRefusal, type Refusal, type RefusalMessage } from './refusal-codec.ts';
+import { decodeStatus, type DomainStatus } from './status-codec.ts';
+import { assertVersion, decodeStrict, FEDERATION_VERSION, type Versioned } from './version.ts';
+
+/** What a hub asks of a domain; a hub asks `Fragment`s only. */
+export interface FragmentQuery<Asked extends AskedFragment = AskedFragment> {
+  readonly lookbackMs: number;
+  /** How long the hub still waits; times left travel better than clocks. */
+  readonly timeLeftMs: number;
+  /** Those that change the evaluation travel. */
+  readonly features: PromqlFeatures;
+  readonly fragments: readonly Asked[];
+}
+
+export type FragmentAnswer =
+  | { readonly rows: readonly AnswerRow[]; readonly notes: readonly Note[] }
+  | { readonly refusal: Refusal };
+
+export interface QueryAnswer {
+  readonly status: DomainStatus;
+  readonly fragments: readonly FragmentAnswer[];
+}
+
+const FILE = 'federation.proto';
+const PACKAGE = 'comity.federation.v1';
+const queryRequest = messageCodec<QueryRequestMessage>(FILE, `${PACKAGE}.QueryRequest`);
+const queryAnswer = messageCodec<QueryAnswerMessage>(FILE, `${PACKAGE}.QueryAnswer`);
+
+export function encodeQueryRequest({
+  lookbackMs,
+  timeLeftMs,
+  features,
+  fragments,
+}: FragmentQuery<Fragment>): Uint8Array {
+  return queryRequest.encode({
+    version: FEDERATION_VERSION,
+    lookbackMs,
+    timeLeftMs: Math.ceil(timeLeftMs),
+    features: [...FEATURES].flatMap(([name, feature]) => (features[feature] ? [name] : [])),
+    fragments: fragments.map(encodeFragment),
+  });
+}
+
+/**
+ * Throws `bad_data`, `unsupported` (another version) or `limit`; never trusts the sender about size or shape. A fragment with
+ * something in it that this version does not know is unread, and all of them are where that is beside the fragments.
+ */
+export function decodeQueryRequest(bytes: Uint8Array): FragmentQuery {
+  assertBounds(bytes, { fields: LIMITS.fragmentsPerQuery + OTHER_FIELDS, counts: { [FEATURES_FIELD]: FEATURES.size } });
+  assertVersion(bytes);
+  const unknownField = queryRequest.unknownField(bytes);
+  const message = queryRequest.decode(bytes);
+  const { lookbackMs, timeLeftMs } = message;
+  if (!Number.isSafeInteger(lookbackMs) || lookbackMs < 1) {
+    throw new ComityError('bad_data', 'malformed QueryRequest: lookback');
+  }
+  if (!Number.isSafeInteger(timeLeftMs)) throw new ComityError('bad_data', 'malformed QueryRequest: time left');
+  if (message.fragments.length > LIMITS.fragmentsPerQuery) throw new ComityError('limit', 'too many fragments');
+  const unknown = unknownField ?? message.features.find((name) => !FEATURES.has(name));
+  const decoded = message.fragments.map((one) => (unknown === undefined ? decodeFragment(one) : unread(unknown)));
+  const meter = startRegexMeter();
+  for (const fragment of decoded) if (fragment.answer !== 'unread') meterSelectors(fragment.expr, meter);
+  const features = { ...NO_FEATURES };
+  for (const [name, feature] of FEATURES) features[feature] = message.features.includes(name);
+  return { lookbackMs, timeLeftMs, features, fragments: decoded };
+}
+
+export function encodeQueryAnswer({ status, fragments }: QueryAnswer, asked: readonly AskedFragment[]): Uint8Array {
+  return queryAnswer.encode({
+    version: FEDERATION_VERSION,
+    status,
+    fragments: fragments.map((answer, index) => {
+      if ('refusal' in answer) return { refusal: encodeRefusal(answer.refusal), notes: [] };
+      const fragment = asked[index]!;
+      if (fragment.answer === 'unread') throw new ComityError('internal', 'an unread fragment has no rows');
+      return { columns: encodeColumns(answer.rows, shapeOf(fragment)), notes: encodeNotes(answer.notes) };
+    }),
+  });
+}
+
+/**
+ * Reads a domain's answer to `asked`, and refuses one that does not fit what was asked. Notes stand where their nodes stand in
+ * the asker's own trees; a refusal's node stays an index.
+ */
+export function decodeQueryAnswer(
+  bytes: Uint8Array,
+  { fragments }: Pick<FragmentQuery<Fragment>, 'fragments'>,
+): QueryAnswer {
+  const answer = { fields: 2 + noteBounds.count, nested: { 1: columnsBounds, 3: noteBounds.each } };
+  assertBounds(bytes, { fields: fragments.length + OTHER_FIELDS, nested: { 3: answer } });
+  const message = decodeStrict(queryAnswer, bytes);
+  if (message.fragments.length !== fragments.length) {
+    throw new ComityError('bad_data', 'malformed QueryAnswer: number of fragments');
+  }
+  const budget = startColumnsBudget();
+  return {
+    status: decodeStatus(message.status),
+    fragments: message.fragments.map(({ columns, refusal, notes }, index) => {
+      const fragment = fragments[index]!;
+      const nodes = preorder(fragment.expr);
+      if (refusal !== undefined) {
+        if (notes.length > 0) throw new ComityError('bad_data', 'malformed QueryAnswer: notes beside a refusal');
+        return { refusal: decodeRefusal(refusal, nodes.length) };
+      }
+      if (columns === undefined) throw new ComityError('bad_data', 'malformed QueryAnswer: an empty fragment');
+      return { rows: decodeColumns(columns, shapeOf(fragment), budget), notes: decodeNotes(notes, nodes) };
+    }),
+  };
+}
+
+/** Features that change what an expression comes to, by the names that travel: Prometheus's where it has one. */
+const FEATURES: ReadonlyMap<string, keyof PromqlFeatures> = new Map([
+  ['promql-delayed-name-removal', 'delayedNameRemoval'],
+  ['use-start-timestamps', 'startTimestamps'],
+  ['type-and-unit-labels', 'typeAndUnitLabels'],
+  ['kept-starts-reset', 'keptStartsReset'],
+]);
+
+/** More than the fields of a request or an answer that are not fragments. */
+const OTHER_FIELDS = 8;
+
+/** The number of QueryRequest's field `features`. */
+const FEATURES_FIELD = 5;
+
+interface QueryRequestMessage extends Versioned {
+  lookbackMs: number;
+  timeLeftMs: number;
+  fragments: Uint8Array[];
+  features: string[];
+}
+
+interface QueryAnswerMessage extends Versioned {
+  status: DomainStatus | null;
+  fragments: { columns?: ColumnsMessage; refusal?: RefusalMessage; notes: NoteMessage[] }[];
+}
+
+/** Regular expressions of one request share one budget. */
+function meterSelectors(expr: Expr, meter: RegexMeter): void {
+  if (expr.kind === 'vector') for (const matcher of expr.matchers) shareRegexMeter(matcher, meter);
+  for (const child of children(expr)) meterSelectors(child, meter);
+}
