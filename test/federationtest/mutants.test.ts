@@ -6,8 +6,15 @@ import { MUTANT_NAMES, type MutantName } from '../../src/federationtest/mutants.
 const ROOT = process.cwd();
 const SCRIPT = join(ROOT, 'fixtures', 'promql', 'faults.test');
 
-async function run(args: readonly string[]): Promise<{ readonly status: number | null; readonly lines: Line[] }> {
-  const child = spawn(process.execPath, [join(ROOT, 'src/cli/main.ts'), 'promql', 'test', SCRIPT, ...args]);
+/** `planted`: starts the program that has the fault, which the command starts by itself otherwise. */
+async function run(
+  args: readonly string[],
+  planted?: MutantName,
+): Promise<{ readonly status: number | null; readonly lines: Line[] }> {
+  const entry = planted === undefined ? 'src/cli/main.ts' : 'src/cli/promql-test-planted.ts';
+  const child = spawn(process.execPath, [join(ROOT, entry), 'promql', 'test', SCRIPT, ...args], {
+    env: planted === undefined ? process.env : { ...process.env, COMITY_PROMQLTEST_PLANTED: planted },
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -41,7 +48,10 @@ const SHOWN_BY: Readonly<Record<MutantName, string>> = {
 
 describe.concurrent('faults in the sources come out as wrong answers', () => {
   test.each(MUTANT_NAMES)('%s', { timeout: 120_000 }, async (name) => {
-    const { status, lines } = await run(['--json', '--domains', '3', '--mutant', name]);
+    const { status, lines } = await run(
+      ['--json', '--domains', '3', '--mutant', name],
+      name === MUTANT_NAMES[0] ? undefined : name,
+    );
     expect(status).toBe(1);
     expect(lines.at(-1)).toMatchObject({ type: 'summary', errors: 0, mutant: name });
     expect(lines.at(-1)!.wrong).toBeGreaterThan(0);

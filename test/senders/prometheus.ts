@@ -24,7 +24,7 @@ export interface SenderOptions {
 }
 
 /** Where `.ci/run` puts Debian's package. */
-const UNPACKED = join(import.meta.dirname, '..', '..', '.cache', 'prometheus-2', 'usr', 'bin', 'prometheus');
+const UNPACKED = join(import.meta.dirname, '..', '..', '.cache', 'prometheus', 'usr', 'bin', 'prometheus');
 
 /**
  * A Prometheus 2: `COMITY_PROMETHEUS_2`, else one on the PATH, else the one that `.ci/run` has unpacked. Undefined where

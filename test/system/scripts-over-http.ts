@@ -9,7 +9,7 @@ import type { SeriesColumns } from '../../src/model/series.ts';
 import { FEATURE_NAMES, featuresFrom } from '../../src/promql/features.ts';
 import { printExpr } from '../../src/promql/print.ts';
 import { typeOf } from '../../src/promql/check.ts';
-import type { Command, Evaluate, Load } from '../../src/promqltest/command.ts';
+import type { Evaluate, Load } from '../../src/promqltest/command.ts';
 import { loadBatch } from '../../src/promqltest/load-batch.ts';
 import { assertAskable, modesOf, type Mode } from '../../src/promqltest/modes.ts';
 import { parseScript } from '../../src/promqltest/parse-script.ts';
@@ -90,7 +90,7 @@ function segmentsOf(file: string): readonly Segment[] {
   const segments: { file: string; loads: Load[]; evaluates: Evaluate[] }[] = [];
   const start = (): void => void segments.push({ file: basename(file), loads: [], evaluates: [] });
   start();
-  for (const command of commands as readonly Command[]) {
+  for (const command of commands) {
     const current = segments.at(-1)!;
     if (command.kind === 'clear') start();
     else if (command.kind === 'load') {
