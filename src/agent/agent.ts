@@ -14,6 +14,7 @@ import { defaultShards, openShards, type Shards, type ShardsOptions } from '../s
 import { openQueries } from '../shard/queries.ts';
 import { adminEndpoint, adminSocket } from './admin.ts';
 import { federationEndpoint } from './answer.ts';
+import { ownPages } from './own-pages.ts';
 import { openAuditLog } from './audit-log.ts';
 import type { AgentConfig, GrpcListen } from './config.ts';
 import { openCoverage } from './coverage.ts';
@@ -134,9 +135,7 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     stops.push(() => local.close());
     await otlpHttpReceiver(local, otlp, budget);
     await remoteWriteReceiver(local, receiver, budget);
-    local.get('/-/healthy', async () => 'Comity agent is healthy.\n');
-    local.get('/-/ready', async () => 'Comity agent is ready.\n');
-    local.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+    ownPages(local, metrics);
     targetsApi(local, scraper.targets);
 
     const border: Border = {

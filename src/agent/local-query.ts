@@ -17,6 +17,7 @@ import type { Queries } from '../shard/queries.ts';
 import type { AuditLog } from './audit-log.ts';
 import { auditReads } from './audit-reads.ts';
 import { localSeriesApi, SERIES_ROUTES, type Ask } from './local-series.ts';
+import { healthPages } from './own-pages.ts';
 import { whileConnected } from './while-connected.ts';
 
 export interface LocalQueryDeps {
@@ -72,8 +73,7 @@ export function localQueryApi(app: FastifyInstance, deps: LocalQueryDeps): void 
   localSeriesApi(app, ask, limits);
   promqlApi(app, features, LOCAL_API);
   app.get('/api/v1/status/buildinfo', (_request, reply) => sendData(reply, buildInfoJson()));
-  app.get('/-/healthy', async () => 'Comity agent is healthy.\n');
-  app.get('/-/ready', async () => 'Comity agent is ready.\n');
+  healthPages(app);
 }
 
 const QUERY_ROUTE = '/api/v1/query';

@@ -7,6 +7,7 @@ import type { ReleaseKind } from '../border/released.ts';
 import { parsePolicy } from '../policy/document.ts';
 import { openUpstream, type Upstream } from '../upstream/upstream.ts';
 import { federationEndpoint } from './answer.ts';
+import { ownPages } from './own-pages.ts';
 import type { SourceAgentConfig } from './source-config.ts';
 
 /** A running agent whose samples are in a server of the domain. */
@@ -64,9 +65,7 @@ export async function startSourceAgent(
     if (config.listen.metrics !== undefined) {
       const local = httpServer(log);
       stops.push(() => local.close());
-      local.get('/-/healthy', async () => 'Comity agent is healthy.\n');
-      local.get('/-/ready', async () => 'Comity agent is ready.\n');
-      local.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+      ownPages(local, metrics);
       metricsUrl = await listen(local, config.listen.metrics);
     }
     const federationUrl = await listen(federation, config.listen.federation);

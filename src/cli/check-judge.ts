@@ -17,7 +17,8 @@ import { PromqlError, positionOf } from '../promql/parse-error.ts';
 import { parseExpr } from '../promql/parse.ts';
 import { printExpr } from '../promql/print.ts';
 import type { FoundQuestion } from './check-found.ts';
-import { askExplanation, queryParams } from './explain-request.ts';
+import { askExplanation } from './explain-request.ts';
+import { queryParams } from './hub-request.ts';
 
 /** What becomes of a question. `unknown`: a domain that nobody reached might refuse it. */
 export type Outcome = 'answered' | 'approximate' | 'refused' | 'invalid' | 'unknown';

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { ALL_FEATURES } from '../promql/features.ts';
 import { parseExpr } from '../promql/parse.ts';
-import { askExplanation, queryParams } from './explain-request.ts';
+import { askExplanation } from './explain-request.ts';
+import { queryParams } from './hub-request.ts';
 import { explanationText } from './explain-text.ts';
 import { exprText, printMade } from './promql-text.ts';
 

@@ -9,7 +9,14 @@ import { startTally, type Count, type Tally } from '../federationtest/tally.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import { parseScript } from '../promqltest/parse-script.ts';
 import type { Rules } from '../promqltest/run-script.ts';
-import { errorReport, errorText, failureText, readScript, type ErrorReport } from './promql-test-report.ts';
+import {
+  errorReport,
+  errorText,
+  failureText,
+  readScript,
+  reportPrinter,
+  type ErrorReport,
+} from './promql-test-report.ts';
 
 /** What makes a federation of the stores that scripts run on; as they are given. */
 export interface FederatedOptions {
@@ -75,7 +82,7 @@ export async function runFederatedTest(files: readonly string[], options: TestOp
   if (settings.kill >= settings.domains && settings.kill > 0) {
     throw new ComityError('bad_data', `--kill must leave one of the ${settings.domains} domains, not ${settings.kill}`);
   }
-  const print = options.json === true ? printJson : printText;
+  const print = reportPrinter(options.json === true, textOf);
   const startMs = performance.now();
   const tally = startTally();
   let errors = 0;
@@ -153,14 +160,6 @@ type Report =
       readonly errors: number;
       readonly seconds: number;
     };
-
-function printJson(report: Report): void {
-  process.stdout.write(`${JSON.stringify(report)}\n`);
-}
-
-function printText(report: Report): void {
-  process.stdout.write(`${textOf(report)}\n`);
-}
 
 function textOf(report: Report): string {
   switch (report.type) {

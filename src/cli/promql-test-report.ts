@@ -63,3 +63,8 @@ function caretText(query: string, message: string): string {
 function indent(text: string, spaces = 2): string {
   return text.replace(/^/gm, ' '.repeat(spaces));
 }
+
+/** Prints reports one by one: as lines of JSON, or as text. */
+export function reportPrinter<Report>(json: boolean, textOf: (report: Report) => string): (report: Report) => void {
+  return (report) => process.stdout.write(`${json ? JSON.stringify(report) : textOf(report)}\n`);
+}

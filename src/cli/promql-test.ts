@@ -5,7 +5,14 @@ import { openDatabase, type Database } from '../promqltest/database.ts';
 import { parseScript } from '../promqltest/parse-script.ts';
 import { RULES, runScript, type Failure, type Rules, type ScriptResult } from '../promqltest/run-script.ts';
 import { federatedOptions, isFederated, runFederatedTest, type FederatedOptions } from './promql-test-federated.ts';
-import { errorReport, errorText, failureText, readScript, type ErrorReport } from './promql-test-report.ts';
+import {
+  errorReport,
+  errorText,
+  failureText,
+  readScript,
+  reportPrinter,
+  type ErrorReport,
+} from './promql-test-report.ts';
 
 interface Options extends FederatedOptions {
   readonly shards: string;
@@ -53,7 +60,7 @@ async function run(files: readonly string[], options: Options): Promise<void> {
   const features = featuresOf(options);
   const shards = shardsOf(options.shards);
   if (isFederated(options)) return runFederatedTest(files, { ...options, features, shards });
-  const print = options.json === true ? printJson : printText;
+  const print = reportPrinter(options.json === true, textOf);
   const database = await openDatabase({ shards, features });
   const startMs = performance.now();
   let evaluations = 0;
@@ -121,14 +128,6 @@ type Report =
       readonly errors: number;
       readonly seconds: number;
     };
-
-function printJson(report: Report): void {
-  process.stdout.write(`${JSON.stringify(report)}\n`);
-}
-
-function printText(report: Report): void {
-  process.stdout.write(`${textOf(report)}\n`);
-}
 
 function textOf(report: Report): string {
   switch (report.type) {

@@ -1,11 +1,11 @@
 import { Command } from 'commander';
-import { request } from 'undici';
 import { ComityError } from '../base/errors.ts';
 import { coverageWarning, type Coverage } from '../coverage/coverage.ts';
 import type { Expr } from '../promql/ast.ts';
 import { ALL_FEATURES } from '../promql/features.ts';
 import { PromqlError } from '../promql/parse-error.ts';
 import { parseExpr } from '../promql/parse.ts';
+import { apiUrl, postForm, queryParams, readEnvelope, type Envelope } from './hub-request.ts';
 import { selectorsOf, whyMissing } from './missing-series.ts';
 import { withCaret } from './promql-text.ts';
 import { coverageLine, resultTable, type ApiResult } from './query-table.ts';
@@ -17,17 +17,12 @@ interface Options {
   readonly end?: string;
   readonly step?: string;
   readonly timeout?: string;
+  readonly approx?: string;
   readonly json?: boolean;
 }
 
-interface Envelope {
-  readonly status: string;
-  readonly error?: string;
-  readonly warnings?: readonly string[];
-  readonly infos?: readonly string[];
-  /** An agent's own answers have no coverage. */
-  readonly data?: ApiResult & { readonly coverage?: Coverage };
-}
+/** An agent's own answers have no coverage. */
+type QueryEnvelope = Envelope<ApiResult & { readonly coverage?: Coverage }>;
 
 /** `comity query EXPR`: asks a hub and prints a table with the coverage below it. */
 export function queryCommand(): Command {
@@ -44,6 +39,7 @@ export function queryCommand(): Command {
     .option('--end <time>', 'last step of a range query (now when left out)')
     .option('--step <duration>', 'distance of the steps of a range query', '15s')
     .option('--timeout <duration>', 'how long the hub may wait for its domains')
+    .option('--approx <error>', 'the relative error that quantile may have, such as 0.01')
     .option('--json', 'print the hub’s JSON as it came')
     .addHelpText('after', '\nExit status: 0 complete, 2 partial, 1 error.')
     .action(runQueryCommand);
@@ -51,18 +47,10 @@ export function queryCommand(): Command {
 
 async function runQueryCommand(expr: string, options: Options): Promise<void> {
   const parsed = parsedHere(expr);
-  const range = options.start !== undefined;
-  const params = new URLSearchParams({ query: expr });
-  if (options.timeout !== undefined) params.set('timeout', options.timeout);
-  if (options.start !== undefined) {
-    params.set('start', options.start);
-    params.set('end', options.end ?? String(Date.now() / 1000));
-    params.set('step', options.step ?? '15s');
-  } else if (options.time !== undefined) params.set('time', options.time);
-
-  const text = await post(`${options.hub.replace(/\/+$/, '')}/api/v1/${range ? 'query_range' : 'query'}`, params);
+  const url = apiUrl(options.hub, options.start === undefined ? 'query' : 'query_range');
+  const text = await postForm(url, queryParams(expr, options));
   if (options.json === true) process.stdout.write(`${text}\n`);
-  const envelope = parseEnvelope(text, options.hub);
+  const envelope: QueryEnvelope = readEnvelope(text, url);
   if (envelope.status !== 'success' || envelope.data === undefined) {
     throw new ComityError('execution', envelope.error ?? 'the hub gave no reason');
   }
@@ -77,7 +65,7 @@ async function runQueryCommand(expr: string, options: Options): Promise<void> {
 }
 
 /** What there is to say beside the answer; the coverage has a line of its own. */
-function noteLines({ warnings = [], infos = [], data }: Envelope): string[] {
+function noteLines({ warnings = [], infos = [], data }: QueryEnvelope): string[] {
   const gap = data?.coverage === undefined ? undefined : coverageWarning(data.coverage);
   const others = warnings.filter((warning) => warning !== gap);
   return [...others.map((text) => `warning: ${text}`), ...infos.map((text) => `info: ${text}`)];
@@ -100,26 +88,5 @@ function parsedHere(expr: string): Expr {
     return parseExpr(expr, ALL_FEATURES);
   } catch (error) {
     throw error instanceof PromqlError ? withCaret(error) : error;
-  }
-}
-
-async function post(url: string, params: URLSearchParams): Promise<string> {
-  try {
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    const response = await request(url, { method: 'POST', headers, body: params.toString() });
-    return await response.body.text();
-  } catch (error) {
-    const reason = (error as { code?: string }).code ?? (error as Error).message;
-    throw new ComityError('unavailable', `no hub answers at ${url} (${reason}). Name one with --hub or COMITY_HUB`, {
-      cause: error,
-    });
-  }
-}
-
-function parseEnvelope(text: string, hub: string): Envelope {
-  try {
-    return JSON.parse(text) as Envelope;
-  } catch (error) {
-    throw new ComityError('bad_data', `${hub} did not answer with JSON; is it a hub?`, { cause: error });
   }
 }

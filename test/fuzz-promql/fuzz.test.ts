@@ -1,6 +1,6 @@
-import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { runJson, type JsonRun } from '../json-program.ts';
 import { findOracle } from '../oracle/oracle.ts';
 import { ENGINE_MUTANT_NAMES } from './mutants.ts';
 
@@ -45,23 +45,9 @@ const TIMEOUT_MS = 180_000;
 
 const oracle = await findOracle();
 
-interface Run {
-  readonly code: number | string | null | undefined;
-  readonly summary: Readonly<Record<string, unknown>>;
-  readonly log: string;
-}
-
-/** Runs the command as `npm run fuzz:promql` does; `summary` is the JSON that it prints. */
-function fuzz(seed: string, ...args: string[]): Promise<Run> {
-  const argv = [PROGRAM, '--seed', seed, '--json', ...args];
-  // The program that was found is named, so that nothing is looked for or built again.
-  const env = { ...process.env, COMITY_ORACLE: oracle };
-  return new Promise((resolve) => {
-    execFile(process.execPath, argv, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      const summary = stdout === '' ? {} : (JSON.parse(stdout) as Run['summary']);
-      resolve({ code: error === null ? 0 : error.code, summary, log: stderr });
-    });
-  });
+/** Runs the command as `npm run fuzz:promql` does. The program that was found is named, so that nothing is built again. */
+function fuzz(seed: string, ...args: string[]): Promise<JsonRun> {
+  return runJson(PROGRAM, ['--seed', seed, '--json', ...args], { COMITY_ORACLE: oracle });
 }
 
 describe.skipIf(oracle === undefined)(`the engine against Prometheus, seed ${SEED}`, () => {

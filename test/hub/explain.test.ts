@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { checkCommand } from '../../src/cli/check.ts';
 import { explainCommand } from '../../src/cli/explain.ts';
+import { queryCommand } from '../../src/cli/query.ts';
 import type { Explanation } from '../../src/hub/explain.ts';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
 import { labelsOf } from '../../src/model/labels.ts';
@@ -203,6 +204,12 @@ describe('comity explain', () => {
   it('says when nobody answers', async () => {
     await expect(run(explainCommand(), ['up', '--hub', 'http://127.0.0.1:1'])).rejects.toThrow(/no hub answers at/);
   });
+});
+
+it('comity query takes the error that quantile may have', async () => {
+  const args = ['quantile(0.5, seconds)', '--hub', federation.url, '--time', NOW, '--approx', '0.02'];
+  const { code, out } = await run(queryCommand(), args);
+  expect([code, out]).toEqual([0, expect.stringContaining('\ninfo: PromQL info: quantile is approximate, each value')]);
 });
 
 describe('comity check --hub', () => {

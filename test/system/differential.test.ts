@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { MUTANT_NAMES } from '../differential/mutants.ts';
+import { runJson, type JsonRun } from '../json-program.ts';
 import { findOracle } from '../oracle/oracle.ts';
 
 const PROGRAM = fileURLToPath(new URL('../differential/main.ts', import.meta.url));
@@ -9,23 +9,9 @@ const TIMEOUT_MS = 120_000;
 
 const oracle = await findOracle();
 
-interface Run {
-  readonly code: number | string | null | undefined;
-  readonly summary: Readonly<Record<string, unknown>>;
-  readonly log: string;
-}
-
-/** Runs the command as `npm run differential` does; `summary` is the JSON that it prints. */
-function differential(...args: string[]): Promise<Run> {
-  const argv = [PROGRAM, '--seed', '7', '--cases', '300', '--json', ...args];
-  // The program that was found is named, so that nothing is looked for or built again.
-  const env = { ...process.env, COMITY_ORACLE: oracle };
-  return new Promise((resolve) => {
-    execFile(process.execPath, argv, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      const summary = stdout === '' ? {} : (JSON.parse(stdout) as Run['summary']);
-      resolve({ code: error === null ? 0 : error.code, summary, log: stderr });
-    });
-  });
+/** Runs the command as `npm run differential` does. The program that was found is named, so that nothing is built again. */
+function differential(...args: string[]): Promise<JsonRun> {
+  return runJson(PROGRAM, ['--seed', '7', '--cases', '300', '--json', ...args], { COMITY_ORACLE: oracle });
 }
 
 describe.skipIf(oracle === undefined)('the federation against one Prometheus', () => {
