@@ -11,11 +11,13 @@ export interface Mutant {
 const FILTER_BEFORE_MERGE = `
     if (!readsSeries(node)) return node;
     const total = node.kind === 'binary' && !node.returnBool && !readsSeries(node.right) ? node.left : node;
-    if (total !== node && ['sum', 'count'].includes(total.op) && ['>', '<', '>=', '<='].includes(node.op)) {
+    const isFiltered = total !== node && ['>', '<', '>=', '<=', '==', '!='].includes(node.op);
+    if (isFiltered && total.kind === 'aggregate' && isPartialOp(total.op)) {
       const grouping = total.without
         ? total.grouping.filter((label) => label !== 'domain')
         : [...new Set([...total.grouping, 'domain'])];
-      return split({ ...total, op: 'sum', expr: { ...node, left: { ...total, grouping } } }, on);
+      const op = total.op === 'count' ? 'sum' : total.op;
+      return split({ ...total, op, expr: { ...node, left: { ...total, grouping } } }, on);
     }`;
 
 const EMPTY_ANSWER = `given.ok ? silenced(given) : {
