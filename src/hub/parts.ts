@@ -2,12 +2,7 @@ import type { DomainCoverage } from '../coverage/coverage.ts';
 import type { Note } from '../engine/notes.ts';
 import type { Fragment, Plan } from '../plan/distribute.ts';
 import { prunedFrom } from '../plan/prune.ts';
-import {
-  decodeQueryAnswer,
-  encodeQueryRequest,
-  type FragmentQuery,
-  type QueryAnswer,
-} from '../plan/frames/query-codec.ts';
+import { decodeQueryAnswer, encodeQueryRequest, type QueryAnswer } from '../plan/frames/query-codec.ts';
 import type { RefusalCode } from '../plan/frames/refusal-codec.ts';
 import type { AnswerRow } from '../plan/frames/columns-codec.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
@@ -36,13 +31,10 @@ export interface Part {
 
 /** Asks a domain all fragments of a plan that it could hold something of. */
 export async function askPart(domain: Domain, plan: Plan, asking: Asking, { domainLabel }: Federation): Promise<Part> {
-  const asked = askedOf(domain, plan, asking.lookbackMs, domainLabel);
+  const { asked, fragments, body } = requestOf(domain, plan, asking, domainLabel);
   if (asked.length === 0) return { domain, asked, answer: undefined, refused: undefined };
-  const { lookbackMs, features, deadlineMs } = asking;
-  const fragments = asked.map((index) => plan.fragments[index]!);
-  const timeLeftMs = Math.max(1, deadlineMs - Date.now());
-  const request: FragmentQuery<Fragment> = { lookbackMs, features, timeLeftMs, fragments };
-  const given = await askDomain(domain, 'query', encodeQueryRequest(request), deadlineMs, (bytes) => {
+  const { features, deadlineMs } = asking;
+  const given = await askDomain(domain, 'query', body, deadlineMs, (bytes) => {
     const read = decodeQueryAnswer(bytes, { fragments });
     assertRowsFit(read, fragments, { domainLabel, domain: domain.config.name, features });
     return read;
@@ -51,12 +43,20 @@ export async function askPart(domain: Domain, plan: Plan, asking: Asking, { doma
   return { domain, asked, answer, refused: firstRefusal(domain, asked, answer, plan) };
 }
 
-/** The fragments that a domain is asked, by index. */
-export function askedOf({ config, lastStatus }: Domain, plan: Plan, lookbackMs: number, domainLabel: string): number[] {
+/** What a domain is asked of a plan: the fragments that it could hold something of, also by index, and the message. */
+export function requestOf(
+  { config, lastStatus }: Domain,
+  plan: Plan,
+  { lookbackMs, features, deadlineMs }: Asking,
+  domainLabel: string,
+): { readonly asked: readonly number[]; readonly fragments: readonly Fragment[]; readonly body: Uint8Array } {
   const holding = { name: config.name, heldFromMs: lastStatus?.heldFromMs ?? 0 };
-  return plan.fragments.flatMap((fragment, index) =>
+  const asked = plan.fragments.flatMap((fragment, index) =>
     prunedFrom(fragment, lookbackMs, domainLabel, holding) === undefined ? [index] : [],
   );
+  const fragments = asked.map((index) => plan.fragments[index]!);
+  const timeLeftMs = Math.max(1, deadlineMs - Date.now());
+  return { asked, fragments, body: encodeQueryRequest({ lookbackMs, features, timeLeftMs, fragments }) };
 }
 
 /** What a domain that gave up says of itself: such an answer is none. */

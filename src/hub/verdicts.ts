@@ -1,9 +1,7 @@
 import { decodeExplainAnswer, type ExplainAnswer, type Verdict } from '../plan/frames/explain-codec.ts';
 import type { Plan } from '../plan/distribute.ts';
-import { encodeQueryRequest, type FragmentQuery } from '../plan/frames/query-codec.ts';
-import type { Fragment } from '../plan/distribute.ts';
 import { askDomain, type Answer } from './dispatch.ts';
-import { askedOf, type Asking } from './parts.ts';
+import { requestOf, type Asking } from './parts.ts';
 import type { DomainRefusal } from './refusal.ts';
 import type { Domain, Federation } from './registry.ts';
 
@@ -19,15 +17,11 @@ export interface DomainVerdicts {
 /** Asks every domain what it would do with the fragments that it could hold something of. No domain reads a sample for it. */
 export function askVerdicts(plan: Plan, asking: Asking, federation: Federation): Promise<readonly DomainVerdicts[]> {
   const { registry, domainLabel } = federation;
-  const { lookbackMs, features, deadlineMs } = asking;
   return Promise.all(
     registry.map(async (domain) => {
-      const asked = askedOf(domain, plan, lookbackMs, domainLabel);
+      const { asked, fragments, body } = requestOf(domain, plan, asking, domainLabel);
       if (asked.length === 0) return { domain, asked, answer: undefined };
-      const fragments = asked.map((index) => plan.fragments[index]!);
-      const timeLeftMs = Math.max(1, deadlineMs - Date.now());
-      const request: FragmentQuery<Fragment> = { lookbackMs, features, timeLeftMs, fragments };
-      const answer = await askDomain(domain, 'explain', encodeQueryRequest(request), deadlineMs, (bytes) =>
+      const answer = await askDomain(domain, 'explain', body, asking.deadlineMs, (bytes) =>
         decodeExplainAnswer(bytes, { fragments }),
       );
       return { domain, asked, answer };
