@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DOMAINS, SHOPPING, locate } from './topology.ts';
-import type { Call, Directory } from './topology.ts';
+import { SHOPPING, locate } from './topology.ts';
+import type { Call, Directory, DomainSpec } from './topology.ts';
 
 /** Requests of one domain's shoppers under way at a time; beyond it they stay away, as real ones would. */
 const UNDER_WAY_MAX = 64;
@@ -9,11 +9,15 @@ const UNDER_WAY_MAX = 64;
 const PATIENCE_MS = 10_000;
 
 /**
- * Sends each domain its shoppers, who arrive by chance (a Poisson process) at the domain's rate, until `signal` is
+ * Sends each of the domains its shoppers, who arrive by chance (a Poisson process) at the domain's rate, until `signal` is
  * aborted. Failed requests are the services' own business: they count them.
  */
-export async function runLoad(directory: Directory, signal: AbortSignal): Promise<void> {
-  await Promise.all(DOMAINS.map((domain) => shop(directory, domain.name, domain.requestsPerSecond, signal)));
+export async function runLoad(
+  directory: Directory,
+  domains: readonly DomainSpec[],
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(domains.map((domain) => shop(directory, domain.name, domain.requestsPerSecond, signal)));
 }
 
 async function shop(directory: Directory, domain: string, perSecond: number, signal: AbortSignal): Promise<void> {

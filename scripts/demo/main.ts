@@ -66,7 +66,7 @@ async function run(): Promise<void> {
   report(`run directory ${dir}`);
   const federation = await untilStopped(startFederation(files, programs, report));
   report(`hub ${files.hub.url}`);
-  void runLoad(federation.directory, stopping.signal);
+  void runLoad(federation.directory, DOMAINS, stopping.signal);
   const shown = options.once
     ? showOnce(files.hub.url)
     : showLive(

@@ -11,6 +11,8 @@ export interface ServiceOptions {
   readonly spec: ServiceSpec;
   readonly domain: DomainSpec;
   readonly telemetry: Telemetry;
+  /** Where it listens; port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
   /** Base URL of an instance of the named service. */
   locate(service: string): string;
 }
@@ -33,7 +35,7 @@ const WORK_MS_MAX = 4_000;
 const CUSTOMERS = 25;
 
 /**
- * Starts one instance of a service on a free loopback port: real HTTP, a server span and the duration histogram for
+ * Starts one instance of a service: real HTTP, a server span and the duration histogram for
  * every request, a client span and trace context for every call it makes.
  */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
@@ -78,7 +80,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
       response.destroy();
     });
   });
-  const url = await listen(server);
+  const url = await listen(server, options.listen);
   return {
     url,
     async close() {
@@ -172,12 +174,15 @@ function logNormal(median: number): number {
   return median * Math.exp(0.6 * normal);
 }
 
-async function listen(server: Server<typeof IncomingMessage>): Promise<string> {
+async function listen(
+  server: Server<typeof IncomingMessage>,
+  { host, port }: ServiceOptions['listen'],
+): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, host, resolve);
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server listens on no TCP port');
-  return `http://127.0.0.1:${address.port}`;
+  return `http://${host}:${address.port}`;
 }

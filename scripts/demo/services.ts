@@ -37,6 +37,7 @@ async function start(domainName: string, otlpUrl: string): Promise<ServicesReply
         spec,
         domain,
         telemetry,
+        listen: { host: '127.0.0.1', port: 0 },
         locate: (wanted) => locate(directory, domain.name, wanted),
       });
       running.push(service);
