@@ -66,7 +66,7 @@ export function writeRunFiles(dir: string, ports: readonly number[]): RunFiles {
     };
   });
   const hub = { configPath: join(dir, 'hub.yaml'), logPath: join(dir, 'hub.log'), url: `http://${hubAddress}` };
-  writeYaml(hub.configPath, { listen: hubAddress, domains: hubDomains });
+  writeYaml(hub.configPath, { listen: hubAddress, domains: hubDomains, audit: { path: join(dir, 'hub.audit.jsonl') } });
   return { dir, agents, hub };
 }
 

@@ -15,11 +15,12 @@ import { openQueries } from '../shard/queries.ts';
 import { adminEndpoint, adminSocket } from './admin.ts';
 import { federationEndpoint } from './answer.ts';
 import { ownPages } from './own-pages.ts';
-import { openAuditLog } from './audit-log.ts';
+import { openAuditLog } from '../base/audit-log.ts';
 import type { AgentConfig, GrpcListen } from './config.ts';
 import { openCoverage } from './coverage.ts';
 import { ingest } from './ingest.ts';
 import { localQueryApi } from './local-query.ts';
+import { loadGate } from './load-gate.ts';
 import { agentMetrics } from './metrics.ts';
 import { otlpCore, type OtlpCore } from './otlp-core.ts';
 import { otlpGrpcReceiver } from './otlp-grpc.ts';
@@ -89,8 +90,16 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     }
 
     const coveragePath = besideStore(config.store, 'coverage.sqlite');
-    const coverage = openCoverage(coveragePath, config.durability ?? 'process', log);
+    const coverage = openCoverage({
+      path: coveragePath,
+      durability: config.durability ?? 'process',
+      retentionMs: config.retentionMs,
+      log,
+      producersOf: (metric, { deadlineMs, signal }) => queries.producers(metric, deadlineMs, signal),
+      series: () => shards.stats().series,
+    });
     stops.push(() => coverage.close());
+    await coverage.recover(shards.shards);
 
     const admin = await listenAdmin(shards, coverage.settlement, config.store, log);
     if (admin !== undefined) stops.push(() => admin.close());
@@ -111,7 +120,9 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
       admitted: () => admit.counts(),
       memoryRefusals: () => intake.memoryRefusals,
       bodyBytes: () => budget.heldBytes,
+      load: () => gate.load(),
     });
+    const gate = loadGate({ share: config.limits?.federation, events: metrics.load });
     const receiver: ReceiverDeps = {
       append: (batch) => intake.append(batch),
       admission: admit,
@@ -142,7 +153,7 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
       policy,
       data: queries,
       status() {
-        const { expected, observed, settledUntilMs } = coverage.tell();
+        const { expected, observed, settledUntilMs, gaps } = coverage.tell();
         return {
           domain,
           policyDigest: policy.digest,
@@ -151,17 +162,21 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
           settledUntilMs,
           rawBytesHeld: shards.stats().samples * SAMPLE_BYTES,
           releasedBytes: metrics.releasedBytes(),
+          gaps,
           heldFromMs: heldFrom(config.retentionMs),
         };
       },
+      coverage: coverage.coverage,
+      late: coverage.late,
     };
     const federation = httpServer(log);
     stops.push(() => federation.close());
     federationEndpoint(federation, {
       border,
+      gate,
       token: config.token,
       onReleased: metrics.released,
-      onFault: (error) => log.error({ err: error }, 'federation fault'),
+      onFault: (error, trace) => log.error({ err: error, trace }, 'federation fault'),
     });
 
     const otlpUrl = await listen(local, config.listen.otlp);

@@ -1,29 +1,41 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { zstdCompress } from 'node:zlib';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { ComityError, toComityError } from '../base/errors.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ComityError, RETRY_AFTER_SECONDS, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { readTraceparent, traceIdOf } from '../base/traceparent.ts';
 import {
   releaseError,
+  releaseExemplars,
   releaseExplain,
   releaseLabels,
+  releaseMetadata,
   releaseQuery,
+  releaseSeries,
   releaseStatus,
   type Border,
 } from '../border/release.ts';
 import { openReleased, type Released, type ReleaseKind } from '../border/released.ts';
 import { decodeQueryRequest } from '../plan/frames/query-codec.ts';
+import { decodeExemplarsRequest } from '../plan/frames/exemplars-codec.ts';
 import { decodeLabelsRequest } from '../plan/frames/labels-codec.ts';
-import { whileConnected } from './while-connected.ts';
+import { decodeMetadataRequest } from '../plan/frames/metadata-codec.ts';
+import { decodeSeriesRequest } from '../plan/frames/series-codec.ts';
+import { whileConnected } from '../api/while-connected.ts';
+import type { LoadGate } from './load-gate.ts';
+import { ShedError } from './shed-error.ts';
 
 export interface FederationDeps {
   readonly border: Border;
+  /** Where queries wait for their turn; all are answered at once when left out. */
+  readonly gate?: LoadGate | undefined;
   /** The domain's token, which every request must carry as a bearer token. */
   readonly token: string;
   /** Told what went over the border, in bytes as sent. */
   onReleased(kind: ReleaseKind, bytes: number): void;
-  onFault(error: ComityError): void;
+  /** `traceId`: of the hub's trace, where it named one. */
+  onFault(error: ComityError, traceId: string | undefined): void;
 }
 
 const FEDERATION_TYPE = 'application/x-protobuf';
@@ -34,12 +46,13 @@ const COMPRESS_BYTES_MIN = 512;
 const compress = promisify(zstdCompress);
 
 /**
- * The federation endpoint, the only way out of a domain: POST /federation/v1/query, /explain, /labels and /status with
+ * The federation endpoint, the only way out of a domain: POST /federation/v1/query, /explain, /labels, /series, /metadata,
+ * /exemplars and /status with
  * messages of proto/federation.proto. A hub that hangs up stops its query. Whatever a handler returns must be a `Released`
  * that the border made; anything else, errors included, is replaced by a 500 with no content.
  */
 export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): void {
-  const { border } = deps;
+  const { border, gate } = deps;
   const authorise = tokenCheck(deps.token);
   const cleared = new WeakMap<object, ReleaseKind>();
 
@@ -63,7 +76,8 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
   app.addHook('onSend', async (request, reply, payload) => {
     const kind = payload instanceof Buffer ? cleared.get(payload) : undefined;
     if (kind === undefined || !(payload instanceof Buffer)) {
-      deps.onFault(new ComityError('not_released', `${request.url}: a reply was not released by the border`));
+      const fault = new ComityError('not_released', `${request.url}: a reply was not released by the border`);
+      deps.onFault(fault, traceIdIn(request));
       reply.code(500).removeHeader('content-type');
       return '';
     }
@@ -74,9 +88,12 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
     deps.onReleased(kind, body.length);
     return body;
   });
-  app.setErrorHandler((error, _request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     const known = toFederationError(error);
-    if (known.status === 500) deps.onFault(known);
+    if (known.status === 500) deps.onFault(known, traceIdIn(request));
+    const retryAfter =
+      known instanceof ShedError ? known.retryAfterSeconds : known.status === 503 ? RETRY_AFTER_SECONDS : undefined;
+    if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
     // Named again because paths that do not exist are outside the reach of the one above.
     return reply.code(statusOf(known)).serializer(serializer).send(releaseError(known));
   });
@@ -84,16 +101,48 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
     throw new ComityError('not_found', 'no such path');
   });
 
+  function gated(reply: FastifyReply): Border {
+    if (gate === undefined) return border;
+    const sent = sentAnswer(reply);
+    return { ...border, admit: (claim, signal) => gate.admit(claim, signal, sent) };
+  }
+
   app.post('/federation/v1/query', async (request, reply): Promise<Released> =>
-    releaseQuery(decodeQueryRequest(bodyOf(request)), border, whileConnected(reply)),
+    releaseQuery(decodeQueryRequest(bodyOf(request)), gated(reply), whileConnected(reply)),
   );
   app.post('/federation/v1/explain', async (request, reply): Promise<Released> =>
-    releaseExplain(decodeQueryRequest(bodyOf(request)), border, whileConnected(reply)),
+    releaseExplain(decodeQueryRequest(bodyOf(request)), gated(reply), whileConnected(reply)),
   );
   app.post('/federation/v1/labels', async (request, reply): Promise<Released> =>
     releaseLabels(decodeLabelsRequest(bodyOf(request)), border, whileConnected(reply)),
   );
+  app.post('/federation/v1/series', async (request, reply): Promise<Released> =>
+    releaseSeries(decodeSeriesRequest(bodyOf(request)), border, whileConnected(reply)),
+  );
+  app.post('/federation/v1/metadata', async (request, reply): Promise<Released> =>
+    releaseMetadata(decodeMetadataRequest(bodyOf(request)), border, whileConnected(reply)),
+  );
+  app.post('/federation/v1/exemplars', async (request, reply): Promise<Released> =>
+    releaseExemplars(decodeExemplarsRequest(bodyOf(request)), border, whileConnected(reply)),
+  );
   app.post('/federation/v1/status', async (): Promise<Released> => releaseStatus(border));
+}
+
+/**
+ * Resolves when an answer has been handed to the system, or the connection is gone. One that nobody takes is cut off, as its
+ * bytes are room that others wait for.
+ */
+function sentAnswer({ raw }: FastifyReply): Promise<void> {
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
+    raw.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    raw.once('prefinish', () => {
+      timer = setTimeout(() => raw.destroy(), LIMITS.answerMs);
+    });
+  });
 }
 
 function tokenCheck(token: string): (request: FastifyRequest) => void {
@@ -108,6 +157,12 @@ function tokenCheck(token: string): (request: FastifyRequest) => void {
 /** Digests have one length, so comparing them tells nothing of the token's. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
+}
+
+/** Of the caller's W3C trace context. */
+function traceIdIn({ headers }: FastifyRequest): string | undefined {
+  const trace = readTraceparent(headers['traceparent']);
+  return trace === undefined ? undefined : traceIdOf(trace);
 }
 
 function bodyOf(request: FastifyRequest): Uint8Array {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { requestParams } from '../api/params.ts';
 import { ComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { AuditLog } from './audit-log.ts';
+import type { AuditLog } from '../base/audit-log.ts';
 
 /** What a read touched. */
 export interface Touched {

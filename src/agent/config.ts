@@ -5,7 +5,9 @@ import { configuredFeatures } from '../api/features.ts';
 import { parseDuration } from '../promql/duration.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import { SHARDS_MAX } from '../shard/open-shards.ts';
-import { AUDIT_BYTES_MIN } from './audit-log.ts';
+import { AUDIT_BYTES_MIN } from '../base/audit-log.ts';
+import { LOAD_SHARE, loadShare } from './load-config.ts';
+import type { LoadShare } from './load-gate.ts';
 import { GLOBAL, resolveScrapeConfigs, SCRAPE_CONFIGS } from './scrape/config.ts';
 import type { ScrapeJob } from './scrape/job.ts';
 
@@ -66,7 +68,17 @@ const AGENT_CONFIG = Type.Object(
     ),
     /** Experimental parts of PromQL, by Prometheus's names. */
     features: Type.Array(Type.String(), { default: [] }),
-    limits: Type.Optional(Type.Object({ series: COUNT, series_per_metric: COUNT, memory_bytes: COUNT }, CLOSED)),
+    limits: Type.Optional(
+      Type.Object(
+        {
+          series: COUNT,
+          series_per_metric: COUNT,
+          memory_bytes: COUNT,
+          federation: Type.Optional(LOAD_SHARE),
+        },
+        CLOSED,
+      ),
+    ),
     otlp: Type.Optional(
       Type.Object(
         {
@@ -123,6 +135,8 @@ export interface AgentConfig {
     readonly series?: number | undefined;
     readonly seriesPerMetric?: number | undefined;
     readonly memoryBytes?: number | undefined;
+    /** What hubs may ask at once. */
+    readonly federation?: LoadShare | undefined;
   };
   readonly promoteResourceAttributes?: readonly string[] | undefined;
   readonly convertHistogramsToNhcb?: boolean | undefined;
@@ -170,6 +184,7 @@ export function readAgentConfig(path: string, features: readonly string[] = []):
       series: raw.limits?.series,
       seriesPerMetric: raw.limits?.series_per_metric,
       memoryBytes: raw.limits?.memory_bytes,
+      federation: loadShare(raw.limits?.federation),
     },
     promoteResourceAttributes: raw.otlp?.promote_resource_attributes,
     convertHistogramsToNhcb: raw.otlp?.convert_histograms_to_nhcb,

@@ -14,11 +14,11 @@ import {
 import { ComityError } from '../base/errors.ts';
 import { NO_FEATURES, type PromqlFeatures } from '../promql/features.ts';
 import type { Queries } from '../shard/queries.ts';
-import type { AuditLog } from './audit-log.ts';
+import type { AuditLog } from '../base/audit-log.ts';
 import { auditReads } from './audit-reads.ts';
 import { localSeriesApi, SERIES_ROUTES, type Ask } from './local-series.ts';
 import { healthPages } from './own-pages.ts';
-import { whileConnected } from './while-connected.ts';
+import { whileConnected } from '../api/while-connected.ts';
 
 export interface LocalQueryDeps {
   readonly queries: Pick<Queries, 'answer'>;

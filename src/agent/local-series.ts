@@ -1,6 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { unescapeLabelName } from '../api/label-name.ts';
-import { boundParam, integerParam, invalid, requestParams, requiredParam } from '../api/params.ts';
+import { labelNameOf } from '../api/label-name.ts';
+import {
+  boundParam,
+  exemplarTimeParam,
+  integerParam,
+  invalid,
+  numberParam,
+  requestParams,
+  requiredParam,
+} from '../api/params.ts';
 import { getAndPost, parseParam, type QueryDefaults } from '../api/query.ts';
 import { matchParams, selectorsIn } from '../api/selectors.ts';
 import { ComityError } from '../base/errors.ts';
@@ -55,9 +63,7 @@ export function localSeriesApi(
   getAndPost(
     app,
     SERIES_ROUTES.values,
-    answer((request, deadlineMs) =>
-      names(request, unescapeLabelName((request.params as { name: string }).name), deadlineMs),
-    ),
+    answer((request, deadlineMs) => names(request, labelNameOf(request), deadlineMs)),
   );
   getAndPost(
     app,
@@ -89,23 +95,16 @@ function selectionOf(params: URLSearchParams, most: number) {
 
 /** A family has one entry, so `limit_per_metric` changes nothing. */
 function metadataOf(params: URLSearchParams, deadlineMs: number): LocalQuestion {
-  const limit = integerParam(params, 'limit') ?? Infinity;
-  integerParam(params, 'limit_per_metric');
-  return { kind: 'metadata', metric: params.get('metric') ?? '', limit, deadlineMs };
+  const limit = numberParam(params, 'limit') ?? -1;
+  numberParam(params, 'limit_per_metric');
+  return { kind: 'metadata', metric: params.get('metric') ?? '', limit: limit < 0 ? Infinity : limit, deadlineMs };
 }
 
 function exemplarsOf(params: URLSearchParams, deadlineMs: number, features: PromqlFeatures): LocalQuestion {
-  const fromMs = exemplarTime(params, 'start', -Infinity);
-  const toMs = exemplarTime(params, 'end', Infinity);
+  const fromMs = exemplarTimeParam(params, 'start', -Infinity);
+  const toMs = exemplarTimeParam(params, 'end', Infinity);
   if (toMs < fromMs) throw invalid('end', 'end timestamp must not be before start timestamp');
-  const selectors = selectorsIn(parseParam('query', requiredParam(params, 'query'), features));
+  const found = selectorsIn(parseParam('query', requiredParam(params, 'query'), features));
+  const selectors = found.map(({ matchers }) => matchers);
   return { kind: 'exemplars', selectors, fromMs, toMs, deadlineMs };
-}
-
-/** Grafana asks for exemplars in milliseconds, which as seconds would be tens of thousands of years ahead. */
-const MILLISECONDS_FROM = 1e11;
-
-function exemplarTime(params: URLSearchParams, name: string, otherwise: number): number {
-  const ms = boundParam(params, name, otherwise);
-  return Number.isFinite(ms) && ms / 1000 >= MILLISECONDS_FROM ? ms / 1000 : ms;
 }

@@ -3,11 +3,14 @@ import type { ReleaseKind } from '../border/released.ts';
 import type { AdmitCount } from '../policy/admit-counts.ts';
 import type { ShardStats } from '../shard/shard.ts';
 import type { AgentCoverage } from './coverage.ts';
+import type { Load, LoadEvents } from './load-gate.ts';
+import { loadMetrics } from './load-metrics.ts';
 import type { ReceiverCounters } from './receiver.ts';
 
 /** The agent's own metrics, for the domain's operators. They stay in the domain like any other telemetry. */
 export interface AgentMetrics {
   readonly receivers: ReceiverCounters;
+  readonly load: LoadEvents;
   released(kind: ReleaseKind, bytes: number): void;
   /** Bytes that went over the border since the agent started. */
   releasedBytes(): number;
@@ -21,10 +24,11 @@ export interface MetricsSources {
   shards(): number;
   /** Live memory of all threads. */
   memoryBytes(): number;
-  readonly coverage: Pick<AgentCoverage, 'counts' | 'settlement'>;
+  readonly coverage: Pick<AgentCoverage, 'counts' | 'remembered' | 'settlement'>;
   admitted(): readonly Readonly<AdmitCount>[];
   memoryRefusals(): number;
   bodyBytes(): number;
+  load(): Load;
 }
 
 export function agentMetrics({
@@ -35,6 +39,7 @@ export function agentMetrics({
   admitted,
   memoryRefusals,
   bodyBytes,
+  load,
 }: MetricsSources): AgentMetrics {
   const registry = new Registry();
   const registers = [registry];
@@ -74,6 +79,16 @@ export function agentMetrics({
     () => coverage.counts().expected,
   );
   gauge('comity_streams_observed', 'Producers of telemetry that are delivering.', () => coverage.counts().observed);
+  gauge(
+    'comity_streams_ended',
+    'Producers that are remembered and of which nothing is awaited any more.',
+    () => coverage.remembered().ended,
+  );
+  gauge(
+    'comity_streams_gaps',
+    'Times in the past at which samples of a producer are missing, over all that are remembered.',
+    () => coverage.remembered().gaps,
+  );
   gauge(
     'comity_streams_untracked',
     'Deliveries since the start of producers past the limit, which the other counts leave out.',
@@ -132,6 +147,7 @@ export function agentMetrics({
       total += bytes;
       released.inc({ kind }, bytes);
     },
+    load: loadMetrics(registry, load),
     releasedBytes: () => total,
     text: () => registry.metrics(),
     contentType: registry.contentType,

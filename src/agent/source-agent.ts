@@ -7,6 +7,8 @@ import type { ReleaseKind } from '../border/released.ts';
 import { parsePolicy } from '../policy/document.ts';
 import { openUpstream, type Upstream } from '../upstream/upstream.ts';
 import { federationEndpoint } from './answer.ts';
+import { loadGate, type Load } from './load-gate.ts';
+import { loadMetrics } from './load-metrics.ts';
 import { ownPages } from './own-pages.ts';
 import type { SourceAgentConfig } from './source-config.ts';
 
@@ -34,7 +36,8 @@ export async function startSourceAgent(
     for (const stop of stops.splice(0).reverse()) await stop();
   };
   try {
-    const metrics = sourceMetrics(upstream);
+    const metrics = sourceMetrics(upstream, () => gate.load());
+    const gate = loadGate({ share: config.share, events: metrics.load });
     const border: Border = {
       policy,
       data: upstream,
@@ -48,18 +51,23 @@ export async function startSourceAgent(
           settledUntilMs,
           rawBytesHeld,
           releasedBytes: metrics.releasedBytes(),
+          gaps: [],
           // For how long the server keeps samples is not known.
           heldFromMs: 0,
         };
       },
+      coverage: (question, until) => upstream.coverage(question, until),
+      // What a server rewrites of its past nobody tells.
+      late: () => undefined,
     };
     const federation = httpServer(log);
     stops.push(() => federation.close());
     federationEndpoint(federation, {
       border,
+      gate,
       token: config.token,
       onReleased: metrics.released,
-      onFault: (error) => log.error({ err: error }, 'federation fault'),
+      onFault: (error, trace) => log.error({ err: error, trace }, 'federation fault'),
     });
     let metricsUrl: string | undefined;
     if (config.listen.metrics !== undefined) {
@@ -82,7 +90,7 @@ export async function startSourceAgent(
 }
 
 /** The agent's own metrics, under the names that those of an agent with a store have. */
-function sourceMetrics(upstream: Upstream) {
+function sourceMetrics(upstream: Upstream, load: () => Load) {
   const registry = new Registry();
   const registers = [registry];
   const released = new Counter({
@@ -120,6 +128,7 @@ function sourceMetrics(upstream: Upstream) {
     },
     /** Bytes that went over the border since the agent started. */
     releasedBytes: () => total,
+    load: loadMetrics(registry, load),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

@@ -5,6 +5,8 @@ import { ComityError } from '../base/errors.ts';
 import type { ServerAuth } from '../upstream/client.ts';
 import type { SourceConfig } from '../upstream/upstream.ts';
 import { DOMAIN_FIELDS, FEDERATION_LISTEN } from './config.ts';
+import { LOAD_SHARE, loadShare } from './load-config.ts';
+import type { LoadShare } from './load-gate.ts';
 
 const CLOSED = { additionalProperties: false } as const;
 
@@ -41,6 +43,7 @@ const SOURCE_AGENT_CONFIG = Type.Object(
       { ...CLOSED, default: {} },
     ),
     source: Type.Object({ prometheus: PROMETHEUS }, CLOSED),
+    limits: Type.Optional(Type.Object({ federation: Type.Optional(LOAD_SHARE) }, CLOSED)),
   },
   CLOSED,
 );
@@ -55,6 +58,8 @@ export interface SourceAgentConfig {
   readonly token: string;
   readonly domainLabel: string;
   readonly source: SourceConfig;
+  /** What hubs may ask at once. */
+  readonly share?: LoadShare | undefined;
   /** How often the server is asked about its targets; the default of `openUpstream` when left out. */
   readonly pollMs?: number | undefined;
 }
@@ -78,6 +83,7 @@ export function readSourceAgentConfig(path: string): SourceAgentConfig {
     policy: resolveBeside(path, raw.policy),
     token: readSecret(raw, path),
     domainLabel: raw.domain_label,
+    share: loadShare(raw.limits?.federation),
     source: { url, engine, auth: authOf(raw.source.prometheus, path) },
   };
 }

@@ -2,7 +2,7 @@ import { METRIC_NAME } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { AtModifier, Binary, DurationExpr, Expr, VectorMatching, VectorSelector } from '../promql/ast.ts';
 import { formatDecimal } from '../promql/decimal.ts';
-import { FUNCTIONS } from '../promql/functions.ts';
+import { signatureOf } from '../promql/functions.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -31,7 +31,7 @@ export function astJson(expr: Expr, text: string): Json {
       return { type: 'subquery', expr: inner(expr.expr), ...range, ...step, ...timeJson(expr) };
     }
     case 'call': {
-      const { args: argTypes, variadic, returns: returnType } = FUNCTIONS.get(expr.func)!;
+      const { args: argTypes, variadic, returns: returnType } = signatureOf(expr.func)!;
       const func = { name: expr.func, argTypes, variadic, returnType };
       return { type: 'call', func, args: expr.args.map(inner) };
     }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ComityError, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { PromqlError, renderCaret } from '../promql/parse-error.ts';
@@ -7,7 +7,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** What stands beside an error in its envelope, and the headers that say so. */
 export interface ErrorDetail {
-  readonly data: unknown;
+  readonly data: object;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -17,8 +17,9 @@ export function sendData(
   data: string,
   warnings: readonly string[] = [],
   infos: readonly string[] = [],
+  beside: Readonly<Record<string, string>> = {},
 ): FastifyReply {
-  return reply.type(JSON_TYPE).send(successText(data, warnings, infos));
+  return reply.type(JSON_TYPE).send(successText(data, warnings, infos, beside));
 }
 
 /** Sends an envelope that was made elsewhere with `successText`, in UTF-8. */
@@ -26,11 +27,20 @@ export function sendEnvelope(reply: FastifyReply, envelope: Uint8Array): Fastify
   return reply.type(JSON_TYPE).send(Buffer.from(envelope.buffer, envelope.byteOffset, envelope.byteLength));
 }
 
-/** `{"status":"success","data":…}` with the warnings and infos if there are any; `data` is JSON text. */
-export function successText(data: string, warnings: readonly string[] = [], infos: readonly string[] = []): string {
+/**
+ * `{"status":"success","data":…}` with the warnings and infos if there are any; `data` is JSON text, and so is what stands
+ * beside it by name.
+ */
+export function successText(
+  data: string,
+  warnings: readonly string[] = [],
+  infos: readonly string[] = [],
+  beside: Readonly<Record<string, string>> = {},
+): string {
   const list = (name: string, texts: readonly string[]): string =>
     texts.length === 0 ? '' : `,"${name}":${JSON.stringify(texts)}`;
-  return `{"status":"success","data":${data}${list('warnings', warnings)}${list('infos', infos)}}`;
+  const others = Object.entries(beside).map(([name, json]) => `,"${name}":${json}`);
+  return `{"status":"success","data":${data}${others.join('')}${list('warnings', warnings)}${list('infos', infos)}}`;
 }
 
 /**
@@ -39,16 +49,16 @@ export function successText(data: string, warnings: readonly string[] = [], info
  */
 export function sendErrors(
   app: FastifyInstance,
-  onFault: (error: ComityError) => void,
+  onFault: (error: ComityError, request: FastifyRequest) => void,
   detailOf: (error: ComityError) => ErrorDetail | undefined = () => undefined,
 ): void {
-  app.setErrorHandler((raw, _request, reply) => {
+  app.setErrorHandler((raw, request, reply) => {
     const error = toApiError(raw);
-    if (error.code === 'internal') onFault(error);
+    if (error.code === 'internal') onFault(error, request);
     const envelope: Record<string, unknown> = { status: 'error', errorType: error.errorType, error: error.message };
     const detail = detailOf(error) ?? placeOf(error);
     if (detail !== undefined) {
-      envelope['data'] = detail.data;
+      envelope['data'] = { ...NO_RESULT, ...detail.data };
       reply.headers(detail.headers);
     }
     return reply.code(error.status).type(JSON_TYPE).send(JSON.stringify(envelope));
@@ -67,6 +77,9 @@ export function sendErrors(
     return reply.code(405).header('allow', allowed).type(JSON_TYPE).send(body);
   });
 }
+
+/** Grafana reads `data` of errors as of answers, and without a `resultType` it tells of that instead of the error. */
+const NO_RESULT = { resultType: 'vector', result: [] };
 
 /**
  * Where a mistake stands in a query. The message says so as well, in one line as Prometheus's; people who read JSON see the

@@ -1,3 +1,13 @@
+import type { FastifyRequest } from 'fastify';
+import { ComityError } from '../base/errors.ts';
+
+/** The `:name` of a path as the label that it means. Throws `bad_data` for none. */
+export function labelNameOf(request: FastifyRequest): string {
+  const name = unescapeLabelName((request.params as { name: string }).name);
+  if (name === '') throw new ComityError('bad_data', 'invalid label name: ""');
+  return name;
+}
+
 /**
  * A label name from a URL, where clients write names that are no plain identifiers as `U__…` with `_hex_` for a character
  * and `__` for an underscore (https://prometheus.io/docs/instrumenting/escaping_schemes/). Anything that does not read as

@@ -46,6 +46,12 @@ export function boundParam(params: URLSearchParams, name: string, otherwise: num
   return timeParam(params, name) ?? otherwise;
 }
 
+/** A bound of the times of exemplars, as `boundParam`; Grafana writes it in milliseconds. */
+export function exemplarTimeParam(params: URLSearchParams, name: string, otherwise: number): number {
+  const ms = boundParam(params, name, otherwise);
+  return Number.isFinite(ms) && ms / 1000 >= MILLISECONDS_FROM ? ms / 1000 : ms;
+}
+
 /** A duration as seconds (fractions allowed) or in Prometheus's form (`5m`), in whole ms; what is below is cut off. */
 export function durationParam(params: URLSearchParams, name: string): number | undefined {
   const text = params.get(name);
@@ -78,9 +84,20 @@ export function integerParam(params: URLSearchParams, name: string): number | un
   return Number(text);
 }
 
+/** A whole number with a sign, as Go's Atoi reads it; at most as long as any sensible one. Throws `bad_data` in Prometheus's words. */
+export function numberParam(params: URLSearchParams, name: string): number | undefined {
+  const text = params.get(name);
+  if (text === null || text === '') return undefined;
+  if (!/^[+-]?\d{1,15}$/.test(text)) throw new ComityError('bad_data', `${name} must be a number`);
+  return Number(text);
+}
+
 export function invalid(name: string, problem: string, cause?: unknown): ComityError {
   return new ComityError('bad_data', `invalid parameter "${name}": ${problem}`, { cause });
 }
+
+/** As seconds these would be thousands of years ahead. */
+const MILLISECONDS_FROM = 1e11;
 
 /** No number, time or duration is longer. */
 const PARAM_CHARS = 64;

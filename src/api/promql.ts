@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { AGGREGATES, FUNCTIONS } from '../promql/functions.ts';
+import { AGGREGATES, COVERAGE, FUNCTIONS } from '../promql/functions.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import { formatExpr } from '../promql/format.ts';
 import { PRECEDENCE } from '../promql/precedence.ts';
@@ -53,7 +53,11 @@ function featureList(features: PromqlFeatures, api: ApiFeatures): Record<string,
       ...all(['type_and_unit_labels'], features.typeAndUnitLabels),
       ...all(['per_step_stats'], false),
     ]),
-    promql_functions: Object.fromEntries(enabled(FUNCTIONS)),
+    promql_functions: Object.fromEntries([
+      ...enabled(FUNCTIONS),
+      // No Prometheus has it.
+      ...(features.coverageFunction ? all([COVERAGE]) : []),
+    ]),
     promql_operators: Object.fromEntries([
       ...all([...Object.keys(PRECEDENCE), '=~', '!~', '@']),
       ...enabled(AGGREGATES),

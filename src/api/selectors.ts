@@ -33,12 +33,12 @@ export function selectorParams(texts: readonly string[]): VectorSelector[] {
   });
 }
 
-/** The matchers of every selector in an expression. Throws `limit` past `LIMITS.selectorsPerRequest`. */
-export function selectorsIn(expr: Expr): (readonly Matcher[])[] {
-  const found: (readonly Matcher[])[] = [];
+/** Every selector in an expression. Throws `limit` past `LIMITS.selectorsPerRequest`. */
+export function selectorsIn(expr: Expr): VectorSelector[] {
+  const found: VectorSelector[] = [];
   const pending: Expr[] = [expr];
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (node.kind === 'vector') found.push(node.matchers);
+    if (node.kind === 'vector') found.push(node);
     pending.push(...children(node));
   }
   if (found.length > LIMITS.selectorsPerRequest) {

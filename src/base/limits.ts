@@ -39,8 +39,28 @@ export const LIMITS = {
   answerMs: 30_000,
   /** Cells (series x steps) that one vector may hold in memory: 50 M cells are 450 MB. */
   cellsPerVector: 50_000_000,
+  /** Windows that a hub cuts a long range into: each is a request to the domain. */
+  windowsPerQuery: 32,
+  /**
+   * Points of time that one window reads and answers, over all selectors, per series: a week at 15 s. A thousand series are then
+   * 40 million samples, some seconds of a small domain's work.
+   */
+  pointsPerWindow: 40_320,
   /** Fragments in one federated request. */
   fragmentsPerQuery: 64,
+  /** Coverage questions in one federated request: one of the whole query, and one of each `coverage()` in it. */
+  coverageQuestions: 16,
+  /** Times that one coverage question reads: one for each selector and what stands around it; more are read as one. */
+  coverageReads: 256,
+  /**
+   * Runs of steps in the coverage of one answer, some 60 bytes each: of 16 questions about 11,001 steps with another number of
+   * streams at each.
+   */
+  coverageRuns: 200_000,
+  /** Intervals of late changes in one answer: as many as an agent tells apart. */
+  lateIntervals: 1_024,
+  /** Times that an agent says it missed; older ones are told as one. */
+  agentGaps: 32,
   /** Bytes of one domain's answer after decompression. */
   answerBytes: 32 * 1024 * 1024,
   /** Rows of one domain's answer. Each is objects in memory, however few bytes it was. */
@@ -61,8 +81,34 @@ export const LIMITS = {
   futureMs: 10 * 60 * 1000,
   /** Streams (producers of telemetry) remembered per agent. */
   streams: 100_000,
+  /**
+   * Gaps remembered of a stream: one a day for a month. Past that the two nearest to each other are told as one. A full
+   * agent keeps them in some 200 MB.
+   */
+  gapsPerStream: 32,
   /** Requests a hub has under way at one domain; a small domain must not be flooded. */
   requestsPerDomain: 8,
+  /** Requests that wait at a hub for one domain: thirty dashboards of thirty panels, some MB. */
+  queuedPerDomain: 1_000,
+  /** Times that a hub sends one question to a domain: what failed twice more will not go better a moment later. */
+  triesPerRequest: 3,
+  /** Second tries that a hub makes, as a share of a domain's requests: an outage must not be met with a multiple of them. */
+  retryShare: 0.2,
+  /** Requests that a hub sends to a second replica while the first still works on them, as a share of a domain's requests. */
+  hedgeShare: 0.05,
+  /** Requests of hubs that an agent works on at once: as many as one hub sends. Its shards answer one after the other anyway. */
+  federationConcurrent: 8,
+  /** Those that wait for their turn: each is a request of some kilobytes, and a connection. */
+  federationQueued: 64,
+  /**
+   * Samples and cells of all of them: the heaviest request there may be, and an eighth of all beside it that is kept for small
+   * ones.
+   */
+  federationCost: 460_000_000,
+  /** How long they wait at most: a third of `answerMs`, so that the work still fits into the rest. */
+  federationQueueMs: 10_000,
+  /** Bytes of answers to hubs that are made or sent at once: eight of the largest. */
+  federationAnswerBytes: 256 * 1024 * 1024,
   /** Series that an agent holds: some 800 bytes of memory each, so 1.6 GB. */
   seriesPerDomain: 2_000_000,
   /** Series that one request may add. The Collector batches 8,192 points by default; the rest is for histograms. */

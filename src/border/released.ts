@@ -13,7 +13,7 @@ export interface Released {
   readonly byteLength: number;
 }
 
-export type ReleaseKind = 'query' | 'explain' | 'labels' | 'status' | 'error';
+export type ReleaseKind = 'query' | 'explain' | 'labels' | 'series' | 'metadata' | 'exemplars' | 'status' | 'error';
 
 const sealed = new WeakMap<object, Uint8Array>();
 

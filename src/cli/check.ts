@@ -4,7 +4,7 @@ import pLimit from 'p-limit';
 import { ComityError, messageOf } from '../base/errors.ts';
 import { parseFloatStrict } from '../base/numbers.ts';
 import { assertRelativeError } from '../partial/sketch-keys.ts';
-import { ALL_FEATURES } from '../promql/features.ts';
+import { ALL_HUB_FEATURES } from '../promql/features.ts';
 import { isDashboard, questionsOfDashboard } from './check-dashboard.ts';
 import type { FoundFile } from './check-found.ts';
 import { hubJudge, policyJudge, readPolicies, type JudgeOptions, type JudgeQuestion } from './check-judge.ts';
@@ -59,7 +59,7 @@ async function checkFiles(paths: readonly string[], options: Options): Promise<C
     );
   }
   const policies = readPolicies(options.policy, domainLabel);
-  const judging: JudgeOptions = { features: ALL_FEATURES, domainLabel, approx: approxOf(options.approx) };
+  const judging: JudgeOptions = { features: ALL_HUB_FEATURES, domainLabel, approx: approxOf(options.approx) };
   const judge = hub === undefined ? policyJudge(policies, judging) : hubJudge(hub, judging);
   const files: CheckedFile[] = [];
   for (const path of paths) {

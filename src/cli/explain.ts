@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ALL_FEATURES } from '../promql/features.ts';
+import { ALL_HUB_FEATURES } from '../promql/features.ts';
 import { parseExpr } from '../promql/parse.ts';
 import { askExplanation } from './explain-request.ts';
 import { queryParams } from './hub-request.ts';
@@ -39,7 +39,7 @@ export function explainCommand(): Command {
         async () => {
           const text = exprText(argument);
           // A mistake is shown under the text itself; what is experimental, the hub may have or not.
-          parseExpr(text, ALL_FEATURES);
+          parseExpr(text, ALL_HUB_FEATURES);
           const params = queryParams(text, options);
           if (options.analyze === true) params.set('analyze', 'true');
           const explanation = await askExplanation(options.hub, params);

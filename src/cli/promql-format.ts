@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ALL_FEATURES } from '../promql/features.ts';
+import { ALL_HUB_FEATURES } from '../promql/features.ts';
 import { formatExpr } from '../promql/format.ts';
 import { exprText, printMade } from './promql-text.ts';
 
@@ -13,7 +13,7 @@ export function promqlFormatCommand(): Command {
     .action((expr: string, { json }: { readonly json?: boolean }) =>
       printMade(
         json,
-        () => ({ formatted: formatExpr(exprText(expr), ALL_FEATURES) }),
+        () => ({ formatted: formatExpr(exprText(expr), ALL_HUB_FEATURES) }),
         ({ formatted }) => formatted,
       ),
     );

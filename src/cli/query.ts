@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { ComityError } from '../base/errors.ts';
 import { coverageWarning, type Coverage } from '../coverage/coverage.ts';
 import type { Expr } from '../promql/ast.ts';
-import { ALL_FEATURES } from '../promql/features.ts';
+import { ALL_HUB_FEATURES } from '../promql/features.ts';
 import { PromqlError } from '../promql/parse-error.ts';
 import { parseExpr } from '../promql/parse.ts';
 import { apiUrl, postForm, queryParams, readEnvelope, type Envelope } from './hub-request.ts';
@@ -85,7 +85,7 @@ async function emptyHints(expr: Expr, hub: string): Promise<string[]> {
 function parsedHere(expr: string): Expr {
   try {
     // What is experimental, the hub may have or not.
-    return parseExpr(expr, ALL_FEATURES);
+    return parseExpr(expr, ALL_HUB_FEATURES);
   } catch (error) {
     throw error instanceof PromqlError ? withCaret(error) : error;
   }

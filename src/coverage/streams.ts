@@ -1,20 +1,34 @@
-import type { HeardStream, Stream } from '../model/stream.ts';
+import { streamKey, type HeardStream, type Stream } from '../model/stream.ts';
+import type { TimeRange } from '../plan/read-range.ts';
+import { hull } from './late-intervals.ts';
+import {
+  allGaps,
+  endSilent,
+  hear,
+  isMissing,
+  LAG_MS,
+  missedIn,
+  newPresence,
+  pastOf,
+  rewind,
+  type Gap,
+  type Listening,
+  type Past,
+  type Presence,
+} from './presence.ts';
 
 /** What tells the streams of an agent apart. */
 export interface StreamKey extends Stream {
   readonly signal: string;
 }
 
-/** What is remembered of a stream. Times in ms since the epoch. */
-export interface StreamRecord extends StreamKey {
-  readonly lastSeenMs: number;
-  /** The time of its latest sample, or when that was delivered if its clock is ahead; 0 while it is not known. */
-  readonly lastSampleMs: number;
-  /** The median of the last few times between its deliveries; 0 until it delivered twice. */
-  readonly intervalMs: number;
+/** What is remembered of a stream; as `Presence`, and its pauses are decided. Times in ms since the epoch. */
+export interface StreamRecord extends StreamKey, Readonly<Omit<Presence, 'recent' | 'gaps'>> {
+  readonly gaps: readonly Gap[];
 }
 
 export interface StreamCounts {
+  /** Streams that have not ended. */
   readonly expected: number;
   readonly observed: number;
   /**
@@ -26,124 +40,208 @@ export interface StreamCounts {
   readonly untracked: number;
 }
 
-/** A stream is expected for at least this long after it was last seen. */
-export const EXPECTED_FOR_MS = 5 * 60 * 1000;
-
-/** A slow stream is expected for this many of its intervals: longer than it takes to count as missing. */
-const EXPECTED_INTERVALS = 5;
-
-/** Missing means silent for more than this many of the stream's own intervals. */
-const GAP_INTERVALS = 2.5;
-
-/** The interval is the median of so many gaps: one long pause, or two, leave it as it is. */
-const GAPS_KEPT = 5;
-
-/** Interval taken for a stream that has delivered once: OpenTelemetry's default export interval. */
-const DEFAULT_INTERVAL_MS = 60_000;
-
-/** Nothing older than this counts as unsettled, so that one stuck stream cannot hold a domain's answers open. */
-const SETTLE_LIMIT_MS = 2 * 60 * 1000;
-
 /** The streams of one agent. */
 export interface StreamTracker {
-  /**
-   * Notes a delivery and says whether a stream was new. Deliveries within a second are parts of one export and do not
-   * count as an interval.
-   */
+  /** Notes a delivery and says whether a stream was new. */
   seen(signal: string, streams: Iterable<HeardStream>, nowMs: number): boolean;
+  /** Notes deliveries to a process that was killed before it could write them down. */
+  recall(signal: string, streams: Iterable<HeardStream>, nowMs: number): void;
+  /** Begins anew, after a time in which nobody could be heard. */
+  listen(nowMs: number): void;
   counts(nowMs: number): StreamCounts;
+  /** A stream by what tells it apart; equal for equal ones. */
+  find(key: StreamKey): KnownStream | undefined;
+  all(): Iterable<KnownStream>;
+  /** The part of a time that streams miss which are there otherwise. */
+  missedIn(range: TimeRange, nowMs: number): TimeRange | undefined;
+  /** Streams that have ended and are remembered, and gaps that are, the lasting ones left out. */
+  remembered(): { readonly ended: number; readonly gaps: number };
   /** Hands what changed to `write`: all of it since the last time that `write` did not throw. */
   flush(nowMs: number, write: (changed: Iterable<StreamRecord>, forgotten: Iterable<StreamKey>) => void): void;
 }
 
-interface Tracked extends StreamRecord {
-  /** The last gaps, oldest first. After a start the remembered interval stands for those before. */
-  readonly gaps: readonly number[];
+/** A stream that is remembered. */
+export interface KnownStream {
+  readonly key: StreamKey;
+  /** As of `Presence`. */
+  readonly lastMs: number;
+  readonly downMs: number;
+  readonly endedMs: number;
+  readonly gaps: readonly Gap[];
+  /** What it owed. */
+  past(nowMs: number): Past;
 }
+
+export interface TrackerOptions {
+  /** Streams that are remembered, ended ones among them: those that ended first make room for new ones. */
+  readonly limit: number;
+  /** For how long streams that ended are remembered. */
+  readonly keepMs: number;
+}
+
+interface Tracked extends Presence {
+  readonly key: StreamKey;
+  past(nowMs: number): Past;
+}
+
+/** When there is no room, so many streams go at once: to find the oldest all have to be looked at. */
+const EVICTED_PART = 0.01;
+
+/** A clock that went back by less is not worth a look at all streams. */
+const REWIND_MS = 2_000;
 
 /**
  * Tracks streams, starting from those remembered from before. While the agent was down its streams could not be seen, so
- * they are expected for the full time from `startMs` on, and that pause counts for no interval.
+ * they are expected for the full time from `firstStartMs` on, and that pause counts for no interval.
  */
-export function trackStreams(remembered: Iterable<StreamRecord>, startMs: number, limit: number): StreamTracker {
+export function trackStreams(
+  remembered: Iterable<StreamRecord>,
+  firstStartMs: number,
+  { limit, keepMs }: TrackerOptions,
+): StreamTracker {
   const streams = new Map<string, Tracked>();
-  const changed = new Map<string, StreamRecord>();
+  const changed = new Set<Tracked>();
   const forgotten = new Map<string, StreamKey>();
   let untracked = 0;
-  for (const record of remembered) {
-    const gaps = record.intervalMs > 0 ? [record.intervalMs] : [];
-    streams.set(keyText(record.signal, record), { ...record, gaps });
+  let startMs = firstStartMs;
+  let latestNowMs = startMs;
+  for (const { signal, job, instance, ...presence } of remembered) {
+    const key = { signal, job, instance };
+    const stream = tracked(key, { ...presence, recent: [] });
+    rewind(stream, startMs);
+    streams.set(keyText(key), stream);
   }
 
-  function expectedUntil({ lastSeenMs, intervalMs }: StreamRecord): number {
-    const fromMs = Math.max(lastSeenMs, lastSeenMs < startMs ? startMs : 0);
-    return fromMs + Math.max(EXPECTED_FOR_MS, EXPECTED_INTERVALS * intervalMs);
+  function forget(text: string, stream: Tracked): void {
+    streams.delete(text);
+    changed.delete(stream);
+    // While writing fails this must not grow for ever: what is left out is forgotten again after the next start.
+    if (forgotten.size < limit) forgotten.set(text, stream.key);
   }
 
-  function gapsAt(before: Tracked, nowMs: number): readonly number[] {
-    const gap = nowMs - before.lastSeenMs;
-    if (gap < 1000 || before.lastSeenMs < startMs) return before.gaps;
-    return [...before.gaps.slice(1 - GAPS_KEPT), gap];
-  }
-
-  function forget(nowMs: number): void {
-    for (const [key, stream] of streams) {
-      if (nowMs <= expectedUntil(stream)) continue;
-      streams.delete(key);
-      changed.delete(key);
-      // While writing fails this must not grow for ever: what is left out is forgotten again after the next start.
-      if (forgotten.size < limit) forgotten.set(key, stream);
+  /** Takes the time of now: deliveries are noted with the one at which they came in, which may be some seconds ago. */
+  function lookAtClock(nowMs: number): void {
+    if (nowMs < latestNowMs - REWIND_MS) {
+      for (const stream of streams.values()) rewind(stream, nowMs);
+      startMs = Math.min(startMs, nowMs);
+      latestNowMs = nowMs;
     }
+    latestNowMs = Math.max(latestNowMs, nowMs);
+  }
+
+  /** Ends what fell silent, and forgets what ended long ago. */
+  function settle(nowMs: number): void {
+    lookAtClock(nowMs);
+    for (const [text, stream] of streams) {
+      if (endSilent(stream, nowMs, startMs)) changed.add(stream);
+      if (stream.endedMs !== 0 && stream.endedMs < nowMs - keepMs) forget(text, stream);
+    }
+  }
+
+  function makeRoom(): boolean {
+    const ended = [...streams].filter(([, { endedMs }]) => endedMs !== 0);
+    ended.sort(([, a], [, b]) => a.endedMs - b.endedMs);
+    for (const [text, stream] of ended.slice(0, Math.ceil(limit * EVICTED_PART))) forget(text, stream);
+    return ended.length > 0;
+  }
+
+  function add(key: StreamKey, heard: HeardStream, listening: Listening): Tracked | undefined {
+    const presence = newPresence(heard, listening);
+    if (presence === undefined) return undefined;
+    if (streams.size >= limit && !makeRoom()) {
+      untracked++;
+      return undefined;
+    }
+    const stream = tracked(key, presence);
+    const text = keyText(key);
+    streams.set(text, stream);
+    forgotten.delete(text);
+    return stream;
   }
 
   return {
     seen(signal, delivered, nowMs) {
       let isNew = false;
-      for (const { job, instance, latestMs } of delivered) {
-        const key = keyText(signal, { job, instance });
-        const before = streams.get(key);
-        if (before === undefined && streams.size >= limit) {
-          untracked++;
-          continue;
-        }
-        isNew ||= before === undefined;
-        const gaps = before === undefined ? [] : gapsAt(before, nowMs);
-        const lastSampleMs = Math.max(Math.min(latestMs, nowMs), before?.lastSampleMs ?? 0);
-        const stream = { signal, job, instance, lastSeenMs: nowMs, lastSampleMs, intervalMs: lowerMedian(gaps), gaps };
-        streams.set(key, stream);
-        changed.set(key, stream);
-        forgotten.delete(key);
+      latestNowMs = Math.max(latestNowMs, nowMs);
+      const listening = { nowMs, startMs, oldestMs: nowMs - keepMs };
+      for (const heard of delivered) {
+        const { job, instance } = heard;
+        const key = { signal, job, instance };
+        const known = streams.get(keyText(key));
+        const stream = known ?? add(key, heard, listening);
+        if (stream === undefined) continue;
+        isNew ||= known === undefined;
+        // Before it is heard again: what became of it in between must not hang on when others ask.
+        endSilent(stream, nowMs, startMs);
+        hear(stream, heard, listening);
+        changed.add(stream);
       }
       return isNew;
     },
+    recall(signal, delivered, nowMs) {
+      const listening = { nowMs, startMs: -Infinity, oldestMs: nowMs - keepMs };
+      for (const heard of delivered) {
+        const stream = streams.get(keyText({ signal, job: heard.job, instance: heard.instance }));
+        if (stream === undefined) continue;
+        hear(stream, heard, listening);
+        changed.add(stream);
+      }
+    },
+    listen(nowMs) {
+      lookAtClock(nowMs);
+      startMs = nowMs;
+    },
     counts(nowMs) {
-      forget(nowMs);
+      settle(nowMs);
+      let expected = 0;
       let observed = 0;
       let settled = Infinity;
-      for (const { lastSeenMs, lastSampleMs, intervalMs } of streams.values()) {
-        const patience = GAP_INTERVALS * (intervalMs || DEFAULT_INTERVAL_MS);
-        if (nowMs - lastSeenMs > patience) continue;
+      for (const stream of streams.values()) {
+        if (stream.endedMs !== 0) continue;
+        expected++;
+        if (isMissing(stream, nowMs)) continue;
         observed++;
-        settled = Math.min(settled, lastSampleMs);
+        settled = Math.min(settled, stream.lastMs);
       }
-      const settledUntilMs = observed === 0 ? 0 : Math.max(settled, nowMs - SETTLE_LIMIT_MS);
-      return { expected: streams.size, observed, settledUntilMs, untracked };
+      const settledUntilMs = observed === 0 ? 0 : Math.max(settled, nowMs - LAG_MS);
+      return { expected, observed, settledUntilMs, untracked };
+    },
+    find: (key) => streams.get(keyText(key)),
+    all: () => streams.values(),
+    missedIn(range, nowMs) {
+      let all: TimeRange | undefined;
+      for (const stream of streams.values()) all = hull(all, missedIn(stream, range, nowMs));
+      return all;
+    },
+    remembered() {
+      let ended = 0;
+      let gaps = 0;
+      for (const stream of streams.values()) {
+        if (stream.endedMs !== 0) ended++;
+        gaps += allGaps(stream).length;
+      }
+      return { ended, gaps };
     },
     flush(nowMs, write) {
-      forget(nowMs);
+      settle(nowMs);
       if (changed.size === 0 && forgotten.size === 0) return;
-      write(changed.values(), forgotten.values());
+      write(Array.from(changed, recordOf), forgotten.values());
       changed.clear();
       forgotten.clear();
     },
   };
 }
 
-/** Of an even number the smaller of the middle two: where a short and a long gap are known, the short one is the rule. */
-function lowerMedian(gaps: readonly number[]): number {
-  return gaps.toSorted((a, b) => a - b)[(gaps.length - 1) >> 1] ?? 0;
+function tracked(key: StreamKey, presence: Presence): Tracked {
+  const stream: Tracked = { key, ...presence, past: (nowMs) => pastOf(stream, nowMs) };
+  return stream;
 }
 
-function keyText(signal: string, { job, instance }: Stream): string {
-  return JSON.stringify([signal, job, instance]);
+function recordOf(stream: Tracked): StreamRecord {
+  const { key, firstMs, lastMs, seenMs, knownMs, downMs, endedMs, intervalMs } = stream;
+  return { ...key, firstMs, lastMs, seenMs, knownMs, downMs, endedMs, intervalMs, gaps: allGaps(stream) };
+}
+
+function keyText(key: StreamKey): string {
+  return `${key.signal} ${streamKey(key)}`;
 }

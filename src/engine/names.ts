@@ -57,7 +57,7 @@ export function dropMarkedNames(rows: readonly Row[], usage: Usage): readonly Ro
 }
 
 /** Whether all rows of an expression surely have the same metric name or none, so that dropping it joins nothing. */
-function sharesOneName(expr: Expr): boolean {
+export function sharesOneName(expr: Expr): boolean {
   switch (expr.kind) {
     case 'vector':
       return expr.matchers.some(({ name, op, value }) => name === METRIC_NAME && op === '=' && value !== '');

@@ -2,15 +2,18 @@ import { ComityError } from '../base/errors.ts';
 import { firstStep, stepTime } from '../model/grid.ts';
 import { isHistogramAt } from '../model/histogram.ts';
 import { children, COMPARISON_OPS, type Call, type Expr } from '../promql/ast.ts';
+import { COVERAGE } from '../promql/functions.ts';
 import type { Evaluation } from './evaluation.ts';
 import { arithmetic, compares } from './operators/operators.ts';
 
 /** Whether an expression reads any series, or stands for what was read elsewhere. */
 export function readsSeries(expr: Expr): boolean {
   if (expr.kind === 'vector' || expr.kind === 'merged') return true;
-  // info() reads series that no selector names.
-  return (expr.kind === 'call' && expr.func === 'info') || children(expr).some(readsSeries);
+  // info() reads series that no selector names, and coverage() is known to the places alone.
+  return (expr.kind === 'call' && OF_PLACES.has(expr.func)) || children(expr).some(readsSeries);
 }
+
+const OF_PLACES: ReadonlySet<string> = new Set(['info', COVERAGE]);
 
 /** The values of a scalar expression, one a step. */
 export function scalarValues(expr: Expr, evaluation: Evaluation): Float64Array {

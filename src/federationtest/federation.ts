@@ -1,4 +1,6 @@
 import { ComityError } from '../base/errors.ts';
+import { newTraceparent } from '../base/traceparent.ts';
+import type { DomainCoverage } from '../border/release-coverage.ts';
 import type { Border } from '../border/release.ts';
 import { openDomain, type Registry } from '../hub/registry.ts';
 import { runQuery, type QueryResult } from '../hub/query.ts';
@@ -65,9 +67,10 @@ export async function openFederation(options: FederationOptions): Promise<Federa
       const queries = openQueries(store.shards);
       stops.push(queries.close);
       const policy = parsePolicy(text, 'the policy', name, domainLabel);
-      const border: Border = { policy, data: queries, status: () => statusOf(name, policy.digest) };
+      const border: Border = { policy, data: queries, status: () => statusOf(name, policy.digest), ...NO_STREAMS };
       const transport = borderTransport(border, () => silent.has(i));
-      registry.push(openDomain({ name, jurisdiction: 'test', url: `in-process:${name}` }, transport));
+      const way = { url: `in-process:${name}`, transport, heartbeat: transport };
+      registry.push(openDomain({ name, jurisdiction: 'test' }, [way]));
       stores.push(store);
     }
 
@@ -94,11 +97,17 @@ export async function openFederation(options: FederationOptions): Promise<Federa
             features: { ...features, ...changes },
             deadlineMs: Date.now() + QUERY_MS,
             allowPartial: true,
+            signal: new AbortController().signal,
+            trace: newTraceparent(),
           },
           { registry, domainLabel },
         ),
       silence(indices) {
         silent = indices;
+        // As a heartbeat would: what was silent before is asked again at once.
+        for (const [i, { replicas }] of registry.entries()) {
+          if (!silent.has(i)) for (const { breaker } of replicas) breaker.heard();
+        }
       },
       close,
     };
@@ -118,6 +127,12 @@ function policyText(domain: string, { egressClass, operators }: FederationOption
   return JSON.stringify({ version: 1, domain, labels: { permit: ['*'] }, metrics: [rule], default_class: 'sealed' });
 }
 
+/** What a domain without senders knows of them. */
+const NO_STREAMS: DomainCoverage = {
+  coverage: async ({ grid }) => [{ steps: grid.steps, observed: 0, expected: 0 }],
+  late: () => undefined,
+};
+
 /** A domain without senders: it misses no stream, and nothing of what it holds is settled. */
 function statusOf(domain: string, policyDigest: string): ReturnType<Border['status']> {
   return {
@@ -129,5 +144,6 @@ function statusOf(domain: string, policyDigest: string): ReturnType<Border['stat
     heldFromMs: 0,
     rawBytesHeld: 0,
     releasedBytes: 0,
+    gaps: [],
   };
 }

@@ -20,15 +20,20 @@ const FILTER_BEFORE_MERGE = `
       return split({ ...total, op, expr: { ...node, left: { ...total, grouping } } }, on);
     }`;
 
-const EMPTY_ANSWER = `given.ok ? silenced(given) : {
+const EMPTY_ANSWER = `{
     ok: true,
     value: {
       status: {
         domain: domain.config.name, policyDigest: '', expectedStreams: 0, observedStreams: 0, settledUntilMs: 0,
-        heldFromMs: 0, rawBytesHeld: 0, releasedBytes: 0,
+        heldFromMs: 0, rawBytesHeld: 0, releasedBytes: 0, gaps: [],
       },
-      fragments: fragments.map(() => ({ rows: [], notes: [] })),
+      fragments: window.columns.map(() => ({ rows: [], notes: [] })),
+      coverage: window.coverage.map(({ grid }) => (
+        { runs: [{ steps: grid.steps, observed: 0, expected: 0 }], suppressible: false }
+      )),
+      cachedSteps: 0,
     },
+    wireBytes: 0, tookMs: 0, replica: domain.replicas[0],
   }`;
 
 export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
@@ -73,9 +78,10 @@ export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
     what: 'a domain that does not answer counts as one that holds nothing',
     edits: [
       {
-        file: 'src/hub/parts.ts',
-        find: 'const answer = silenced(given);',
-        replace: `const answer = ${EMPTY_ANSWER};`,
+        file: 'src/hub/parts/ask-window.ts',
+        find: '    if (!given.ok) {',
+        replace: `    if (!given.ok) return ${EMPTY_ANSWER};
+    if (!given.ok) {`,
       },
     ],
     kill: 1,

@@ -19,6 +19,8 @@ export interface AnalyzedDomain {
   readonly bytes: number;
   /** Waiting in the hub's queue included. */
   readonly tookMs: number;
+  /** Steps that the hub knew from answers before, counted for each fragment. */
+  readonly cachedSteps: number;
   /** Rows by fragment, by the plan's index; null where it was not asked or gave none. */
   readonly rowsOf: readonly (number | null)[];
 }
@@ -33,8 +35,12 @@ export function analyzed({ value, plan, parts, coverage }: QueryResult, tookMs: 
     });
     const cost =
       answer?.ok === true
-        ? { bytes: answer.wireBytes, tookMs: inMicroseconds(answer.tookMs) }
-        : { bytes: 0, tookMs: 0 };
+        ? {
+            bytes: answer.wireBytes,
+            tookMs: inMicroseconds(answer.tookMs),
+            cachedSteps: answer.value.cachedSteps,
+          }
+        : { bytes: 0, tookMs: 0, cachedSteps: 0 };
     return {
       domain: name,
       status: coverage.domains.find((one) => one.domain === name)!.status,

@@ -1,8 +1,27 @@
 import Type, { type Static } from 'typebox';
 import { configuredFeatures } from '../api/features.ts';
-import { readConfigFile, readSecret } from '../base/config.ts';
+import { AUDIT_BYTES_MIN } from '../base/audit-log.ts';
+import { readConfigFile, readSecret, resolveBeside } from '../base/config.ts';
 import { ComityError } from '../base/errors.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
+import type { AgentAddress } from './transport.ts';
+
+/** Default of `audit.bytes`, as of an agent's log. */
+const AUDIT_BYTES = 64 * 1024 * 1024;
+
+/** Default of `cache_bytes`: dashboards of a thousand panels, at a hundred rows of a thousand steps each, twice over. */
+export const CACHE_BYTES = 256 * 1024 * 1024;
+
+/** More copies of one domain's data than anybody runs. */
+const REPLICAS_MAX = 16;
+
+const CLOSED = { additionalProperties: false } as const;
+
+const ADDRESS = {
+  url: Type.String({ pattern: '^https?://' }),
+  token: Type.Optional(Type.String()),
+  token_file: Type.Optional(Type.String()),
+};
 
 const HUB_CONFIG = Type.Object(
   {
@@ -12,11 +31,13 @@ const HUB_CONFIG = Type.Object(
         {
           name: Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }),
           jurisdiction: Type.String({ minLength: 1 }),
-          url: Type.String({ pattern: '^https?://' }),
-          token: Type.Optional(Type.String()),
-          token_file: Type.Optional(Type.String()),
+          ...Type.Partial(Type.Object(ADDRESS)).properties,
+          /** In place of `url`: agents each of which holds all that the domain has. */
+          replicas: Type.Optional(Type.Array(Type.Object(ADDRESS, CLOSED), { minItems: 1, maxItems: REPLICAS_MAX })),
+          max_concurrent: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
+          max_queued: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000 })),
         },
-        { additionalProperties: false },
+        CLOSED,
       ),
       { minItems: 1 },
     ),
@@ -26,17 +47,36 @@ const HUB_CONFIG = Type.Object(
     lookback_seconds: Type.Number({ default: 300, exclusiveMinimum: 0 }),
     /** Experimental parts of PromQL, by Prometheus's names. */
     features: Type.Array(Type.String(), { default: [] }),
+    /** Bytes of domains' answers that are kept for the next query; 0 for none. */
+    cache_bytes: Type.Optional(Type.Integer({ minimum: 0 })),
+    /** The log of what was answered from what is kept. */
+    audit: Type.Optional(
+      Type.Object(
+        {
+          /** Beside the configuration file when relative. */
+          path: Type.String({ minLength: 1 }),
+          bytes: Type.Integer({ minimum: AUDIT_BYTES_MIN, default: AUDIT_BYTES }),
+        },
+        CLOSED,
+      ),
+    ),
   },
-  { additionalProperties: false },
+  CLOSED,
 );
 
-export interface DomainConfig {
+/** How much is asked of a domain at once. */
+export interface DispatchLimits {
+  /** Requests under way at the domain, over all its replicas. Default `LIMITS.requestsPerDomain`. */
+  readonly maxConcurrent?: number | undefined;
+  /** Requests that wait for that. Default `LIMITS.queuedPerDomain`. */
+  readonly maxQueued?: number | undefined;
+}
+
+/** A domain with one agent, or with replicas, each of which holds all that the domain has. */
+export type DomainConfig = DispatchLimits & {
   readonly name: string;
   readonly jurisdiction: string;
-  /** Base address of the agent's federation endpoint. */
-  readonly url: string;
-  readonly token: string;
-}
+} & (AgentAddress | { readonly replicas: readonly AgentAddress[] });
 
 /** A hub's configuration with secrets resolved. */
 export interface HubConfig {
@@ -50,6 +90,10 @@ export interface HubConfig {
   readonly lookbackMs?: number;
   /** None when left out. */
   readonly features?: PromqlFeatures;
+  /** Bytes of domains' answers that are kept. Default 256 MiB with `audit`, nothing without: what nobody sees is not done. */
+  readonly cacheBytes?: number;
+  /** Where each use of what is kept is written down, and the room for it. */
+  readonly audit?: { readonly path: string; readonly bytes: number };
 }
 
 /** Reads a hub's YAML file. `features` come on top of its own. Throws `bad_config` naming the field at fault. */
@@ -58,17 +102,41 @@ export function readHubConfig(path: string, features: readonly string[] = []): H
   const names = raw.domains.map((domain) => domain.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new ComityError('bad_config', `${path}: domain ${twice} is listed twice`);
+  if (raw.audit === undefined && (raw.cache_bytes ?? 0) > 0) {
+    throw new ComityError('bad_config', `${path}: cache_bytes needs audit.path, the log of what the cache answers`);
+  }
   return {
     listen: raw.listen,
     domains: raw.domains.map((domain) => ({
       name: domain.name,
       jurisdiction: domain.jurisdiction,
-      url: domain.url.replace(/\/+$/, ''),
-      token: readSecret(domain, path),
+      replicas: addressesOf(domain, path),
+      maxConcurrent: domain.max_concurrent,
+      maxQueued: domain.max_queued,
     })),
     domainLabel: raw.domain_label,
     queryTimeoutMs: raw.query_timeout_seconds * 1000,
     lookbackMs: raw.lookback_seconds * 1000,
     features: configuredFeatures([...raw.features, ...features], path),
+    ...(raw.cache_bytes === undefined ? {} : { cacheBytes: raw.cache_bytes }),
+    ...(raw.audit === undefined ? {} : { audit: { ...raw.audit, path: resolveBeside(path, raw.audit.path) } }),
   };
+}
+
+type RawDomain = Static<typeof HUB_CONFIG>['domains'][number];
+
+function addressesOf(domain: RawDomain, path: string): readonly AgentAddress[] {
+  const { name, url, replicas } = domain;
+  const fault = (words: string): ComityError => new ComityError('bad_config', `${path}: domain ${name}: ${words}`);
+  const address = (given: string, secret: { token?: string; token_file?: string }): AgentAddress => ({
+    url: given.replace(/\/+$/, ''),
+    token: readSecret(secret, path),
+  });
+  if (url !== undefined && replicas === undefined) return [address(url, domain)];
+  if (url !== undefined || replicas === undefined) throw fault('it has either url or replicas');
+  if ((domain.token ?? domain.token_file) !== undefined) throw fault('each of its replicas has a token of its own');
+  const addresses = replicas.map((replica) => address(replica.url, replica));
+  const twice = addresses.find((one, index) => addresses.findIndex((other) => other.url === one.url) !== index);
+  if (twice !== undefined) throw fault(`replica ${twice.url} is listed twice`);
+  return addresses;
 }

@@ -3,6 +3,7 @@ import { labelsKey, labelValue, METRIC_NAME, type Labels } from '../model/labels
 import type { Fragment } from '../plan/distribute.ts';
 import type { QueryAnswer } from '../plan/frames/query-codec.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
+import { assertValuesFit } from './own-values.ts';
 
 /** Whose rows they are, and by which features they were made. */
 interface RowOwner {
@@ -13,7 +14,8 @@ interface RowOwner {
 
 /**
  * A domain speaks for itself only: the rows of a vector must carry its own name, the groups of a partial only labels that
- * their grouping can give, and no label set may come twice. Throws `bad_data` for an answer that says more.
+ * their grouping can give, no label set may come twice, and the numbers must be some that series have. Throws `bad_data` for
+ * an answer that says more.
  */
 export function assertRowsFit(
   answer: QueryAnswer,
@@ -27,10 +29,15 @@ export function assertRowsFit(
     // Rows that are to lose their names may be equal until then, and whatever stands above takes each of them.
     const mayRepeat = features.delayedNameRemoval && fragment.answer === 'vector';
     const seen = new Set<string>();
-    for (const { labels } of part.rows) {
+    for (const row of part.rows) {
+      const { labels, dropsName } = row;
       const key = labelsKey(labels);
       if (!mayRepeat && seen.has(key)) throw new ComityError('bad_data', 'it answered with one label set twice');
       if (!fits(labels)) throw new ComityError('bad_data', 'it answered with a series that is not of this domain');
+      if (dropsName === true && (!features.delayedNameRemoval || fragment.answer === 'timed')) {
+        throw new ComityError('bad_data', 'it answered with names that are to go, which was not asked for');
+      }
+      assertValuesFit(row, fragment);
       seen.add(key);
     }
   });

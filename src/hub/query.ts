@@ -12,8 +12,9 @@ import type { DomainRuleOptions } from '../plan/domain.ts';
 import { mergeFragment } from '../plan/merge.ts';
 import { PlanRefusal } from '../plan/refusal.ts';
 import type { Expr } from '../promql/ast.ts';
-import { saysUnknownAbsence } from './absence.ts';
-import { askPart, coverageOf, isWhole, rowsOf, type Asking, type Part } from './parts.ts';
+import { lackingSteps, saysUnknownAbsence } from './absence.ts';
+import { coverageAsks, coverageRows, partCoverage, rememberOwed, type CoveredPart } from './coverage.ts';
+import { askPart, isWhole, rowsOf, type Asking, type Part } from './parts.ts';
 import {
   explainPlanRefusal,
   explainRefusal,
@@ -24,7 +25,7 @@ import {
 import type { Federation } from './registry.ts';
 
 /** A question to the federation. */
-export interface Query extends Asking {
+export interface Query extends Omit<Asking, 'coverage'> {
   /** As the caller wrote it: errors point into it. */
   readonly text: string;
   readonly expr: Expr;
@@ -61,7 +62,8 @@ export class IncompleteError extends ComityError {
 
 /**
  * Answers a query over the federation: split it, ask every domain that could hold something, merge what comes back,
- * work out the rest here. A domain that fails leaves the answer partial; the query fails when none answers.
+ * work out the rest here. A domain that fails leaves the answer partial; the query fails when none answers. Throws `canceled`
+ * when its caller is gone.
  */
 export async function runQuery(query: Query, federation: Federation): Promise<QueryResult> {
   const first = await askDomains(planQuery(query, federation), query, federation);
@@ -83,37 +85,58 @@ export function planQuery(
   const { domainLabel } = federation;
   try {
     const plan = distribute(expr, grid, { ...options, domainLabel, approx, text });
-    if (plan.fragments.length <= LIMITS.fragmentsPerQuery) return plan;
+    assertFits(plan);
+    return plan;
   } catch (error) {
     throw error instanceof PlanRefusal ? explainPlanRefusal(error, refusalContext(query, federation, [])) : error;
   }
-  throw new ComityError(
-    'limit',
-    `the query splits into more than ${LIMITS.fragmentsPerQuery} fragments. Ask for less at once`,
-  );
+}
+
+function assertFits({ fragments, coverages }: Plan): void {
+  // One question is of the whole query.
+  const coveragesMax = LIMITS.coverageQuestions - 1;
+  const most =
+    fragments.length > LIMITS.fragmentsPerQuery
+      ? `splits into more than ${LIMITS.fragmentsPerQuery} fragments`
+      : coverages.length > coveragesMax
+        ? `asks for more than ${coveragesMax} different coverages`
+        : undefined;
+  if (most !== undefined) throw new ComityError('limit', `the query ${most}. Ask for less at once`);
 }
 
 /** A plan with what every domain made of it. */
 interface Round {
   readonly plan: Plan;
+  readonly covered: readonly CoveredPart[];
   readonly parts: readonly Part[];
   /** The first refusal of each domain that refused. */
   readonly refusals: readonly DomainRefusal[];
 }
 
 async function askDomains(plan: Plan, query: Query, federation: Federation): Promise<Round> {
-  const parts = await Promise.all(federation.registry.map((domain) => askPart(domain, plan, query, federation)));
-  return { plan, parts, refusals: parts.flatMap(({ refused }) => refused ?? []) };
+  const { lookbackMs, features, deadlineMs, signal, trace, useCache } = query;
+  const askOf = coverageAsks(plan, query, federation.domainLabel);
+  const covered = await Promise.all(
+    federation.registry.map(async (domain) => {
+      const ask = askOf(domain.config.name);
+      const asking = { lookbackMs, features, deadlineMs, signal, trace, useCache, coverage: ask.questions };
+      return { part: await askPart(domain, plan, asking, federation), ask };
+    }),
+  );
+  if (signal.aborted) throw new ComityError('canceled', 'query was canceled: its caller is gone');
+  for (const one of covered) rememberOwed(one);
+  const parts = covered.map(({ part }) => part);
+  return { plan, covered, parts, refusals: parts.flatMap(({ refused }) => refused ?? []) };
 }
 
-function finish({ plan, parts, refusals }: Round, query: Query, federation: Federation): QueryResult {
+function finish({ plan, covered, parts, refusals }: Round, query: Query, federation: Federation): QueryResult {
   // Every series of a domain is in the federated view, so what is an error in one domain is an error of the whole.
   const failed = refusals.find(({ refusal }) => refusal.code === 'execution');
   const context = refusalContext(query, federation, refusals);
   if (failed !== undefined) throw errorOverNothing(failed.fragment, query) ?? explainRefusal(failed, context);
 
   const coverage = summariseCoverage(
-    parts.map((part) => coverageOf(part, (refusal) => explainRefusal(refusal, context).message)),
+    covered.map((one) => partCoverage(one, query.grid, (refusal) => explainRefusal(refusal, context).message)),
   );
   const whole = parts.filter(isWhole);
   if (whole.length === 0 && parts.some(({ asked }) => asked.length > 0)) {
@@ -130,12 +153,17 @@ function finish({ plan, parts, refusals }: Round, query: Query, federation: Fede
     for (const note of found.notes) notes.add(note);
     return mergeFragment(fragment, found.rows, notes, usage);
   });
-  const isPartial = (index: number): boolean => parts.some((part) => part.asked.includes(index) && !isWhole(part));
-  if (saysUnknownAbsence(plan.remainder, isPartial, merged)) throw new IncompleteError(coverage);
+  const lacking = (index: number): Uint8Array | undefined => {
+    const fragment = plan.fragments[index];
+    return fragment === undefined ? undefined : lackingSteps(fragment, index, parts);
+  };
+  if (saysUnknownAbsence(plan.remainder, lacking, merged)) throw new IncompleteError(coverage);
 
   const { grid, lookbackMs, features } = query;
   const settings = { grid, lookbackMs, features, scope: 'whole' } as const;
-  const value = evaluate(plan.remainder, { ...settings, source: NO_SOURCE, merged, usage, notes });
+  const leaves = plan.coverages.map((leaf, index) => coverageRows(index, covered, leaf.grid, federation.domainLabel));
+  const known = { source: NO_SOURCE, merged: [...merged, ...leaves], usage, notes };
+  const value = evaluate(plan.remainder, { ...settings, ...known });
   const warning = coverageWarning(coverage);
   return {
     value,

@@ -142,8 +142,19 @@ const INSTEAD: Readonly<Partial<Record<RefusalCode, string>>> = {
   limit: 'Narrow its selectors or raise the step',
 };
 
+/** Limits that a domain names when it refuses a query by an estimate. */
+const SAID_LIMITS: Readonly<Record<string, string>> = {
+  seriesPerQuery: 'the limit on series (seriesPerQuery)',
+  cellsPerQuery: 'the limit on series x steps (cellsPerQuery)',
+  samplesPerQuery: 'the limit on stored samples (samplesPerQuery)',
+};
+
 /** The reason with the domain and its rule. */
-export function refusalWords({ code, name }: Refusal, domain: string, node: Expr): { code: ErrorCode; words: string } {
+export function refusalWords(
+  { code, name }: Refusal,
+  domain: string,
+  node: Expr | undefined,
+): { code: ErrorCode; words: string } {
   const metric = name === '' ? 'a metric that it could select' : `metric ${name}`;
   switch (code) {
     case 'class_aggregate':
@@ -182,7 +193,7 @@ export function refusalWords({ code, name }: Refusal, domain: string, node: Expr
         words:
           name === 'quantile'
             ? `a sketch so fine would show the values themselves, which domain ${domain} does not let out`
-            : `it passes a limit of domain ${domain}`,
+            : `it passes ${SAID_LIMITS[name] ?? 'a limit'} of domain ${domain}`,
       };
     case 'execution':
       return {
@@ -202,6 +213,6 @@ function refused(words: string): { code: ErrorCode; words: string } {
 }
 
 /** Of a match it is plain what does not fit. */
-function kindOf(node: Expr): string {
-  return node.kind === 'binary' ? `of the two sides of ${node.op} ` : '';
+function kindOf(node: Expr | undefined): string {
+  return node?.kind === 'binary' ? `of the two sides of ${node.op} ` : '';
 }

@@ -1,17 +1,24 @@
 import { promisify } from 'node:util';
-import { zstdDecompress } from 'node:zlib';
+import { constants, zstdDecompress } from 'node:zlib';
 import { Pool } from 'undici';
-import { ComityError } from '../base/errors.ts';
+import { ComityError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 
 /** What a domain serves to hubs. */
-export type Endpoint = 'query' | 'labels' | 'status' | 'explain';
+export type Endpoint = 'query' | 'labels' | 'status' | 'explain' | 'series' | 'metadata' | 'exemplars';
 
-/** The way to one domain's agent. */
+/** The way to one agent. */
 export interface Transport {
   /** Sends a message of proto/federation.proto and gives the answer. Fails as undici does, and with `limit` past `answerBytes`. */
-  send(endpoint: Endpoint, body: Uint8Array, signal: AbortSignal): Promise<TransportAnswer>;
+  send(endpoint: Endpoint, body: Uint8Array, context: SendContext): Promise<TransportAnswer>;
   close(): Promise<void>;
+}
+
+export interface SendContext {
+  /** Aborts the request, wherever it is: the agent sees its connection close. */
+  readonly signal: AbortSignal;
+  /** W3C traceparent; its span is this request. */
+  readonly trace: string;
 }
 
 export interface TransportAnswer {
@@ -20,6 +27,8 @@ export interface TransportAnswer {
   readonly bytes: Uint8Array;
   /** How many were sent. */
   readonly wireBytes: number;
+  /** When the agent wants to be asked again; undefined where it did not say. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** Where an agent listens for hubs, and what it knows this one by. */
@@ -42,19 +51,24 @@ export function httpTransport({ url, token }: AgentAddress, connections: number)
     'accept-encoding': 'zstd',
   };
   return {
-    async send(endpoint, body, signal) {
+    async send(endpoint, body, { signal, trace }) {
       const response = await pool.request({
         path: `/federation/v1/${endpoint}`,
         method: 'POST',
         body,
-        headers,
+        headers: { ...headers, traceparent: trace },
         signal,
       });
       const { statusCode } = response;
       const raw = await readBounded(response.body);
       const zipped = response.headers['content-encoding'] === 'zstd';
-      const bytes = zipped ? await decompress(raw, { maxOutputLength: LIMITS.answerBytes }) : raw;
-      return { statusCode, bytes, wireBytes: raw.length };
+      const bytes = zipped ? await unzipped(raw) : raw;
+      return {
+        statusCode,
+        bytes,
+        wireBytes: raw.length,
+        retryAfterMs: readRetryAfter(response.headers['retry-after']),
+      };
     },
     close: () => pool.destroy(),
   };
@@ -69,4 +83,25 @@ async function readBounded(body: AsyncIterable<Buffer>): Promise<Buffer> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** A frame may claim a window of any size, and with it memory, before it gives a byte: no answer needs more than this. */
+const WINDOW_BITS_MAX = 25;
+
+async function unzipped(raw: Buffer): Promise<Buffer> {
+  const params = { [constants.ZSTD_d_windowLogMax]: WINDOW_BITS_MAX };
+  try {
+    return await decompress(raw, { maxOutputLength: LIMITS.answerBytes, params });
+  } catch (error) {
+    throw new ComityError('bad_data', `an answer that cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Of RFC 9110: whole seconds, or a date. What is neither says nothing. */
+export function readRetryAfter(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string') return undefined;
+  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
+  // A date that lacks its zone or its day's name is none of HTTP's, though JavaScript reads it.
+  const date = /^[A-Z][a-z]{2,8}, .* GMT$/.test(header) ? Date.parse(header) : NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }

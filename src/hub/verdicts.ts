@@ -1,6 +1,10 @@
 import { decodeExplainAnswer, type ExplainAnswer, type Verdict } from '../plan/frames/explain-codec.ts';
 import type { Plan } from '../plan/distribute.ts';
-import { askDomain, type Answer } from './dispatch.ts';
+import { NOTHING_KNOWN } from '../plan/frames/coverage-codec.ts';
+import { encodeQueryRequest } from '../plan/frames/query-codec.ts';
+import { newRequestId } from '../plan/frames/request-id.ts';
+import { askDomain } from './dispatch.ts';
+import type { Answer, Prepared } from './dispatch/attempt.ts';
 import { requestOf, type Asking } from './parts.ts';
 import type { DomainRefusal } from './refusal.ts';
 import type { Domain, Federation } from './registry.ts';
@@ -15,15 +19,26 @@ export interface DomainVerdicts {
 }
 
 /** Asks every domain what it would do with the fragments that it could hold something of. No domain reads a sample for it. */
-export function askVerdicts(plan: Plan, asking: Asking, federation: Federation): Promise<readonly DomainVerdicts[]> {
+export function askVerdicts(
+  plan: Plan,
+  asking: Omit<Asking, 'coverage'>,
+  federation: Federation,
+): Promise<readonly DomainVerdicts[]> {
   const { registry, domainLabel } = federation;
+  const { lookbackMs, features, deadlineMs, signal, trace } = asking;
   return Promise.all(
     registry.map(async (domain) => {
-      const { asked, fragments, body } = requestOf(domain, plan, asking, domainLabel);
+      const { asked, fragments } = requestOf(domain, plan, asking, domainLabel);
       if (asked.length === 0) return { domain, asked, answer: undefined };
-      const answer = await askDomain(domain, 'explain', body, asking.deadlineMs, (bytes) =>
-        decodeExplainAnswer(bytes, { fragments }),
-      );
+      const prepare = (): Prepared<ExplainAnswer> => {
+        const id = newRequestId();
+        const query = { lookbackMs, features, fragments, coverage: [], since: NOTHING_KNOWN, id };
+        return {
+          body: (timeLeftMs) => encodeQueryRequest({ ...query, timeLeftMs }),
+          decode: (bytes) => decodeExplainAnswer(bytes, query),
+        };
+      };
+      const answer = await askDomain(domain, { endpoint: 'explain', prepare, deadlineMs, signal, trace });
       return { domain, asked, answer };
     }),
   );

@@ -4,7 +4,7 @@ import { subqueryGrid } from '../engine/select/subquery.ts';
 import { firstStep, type QueryGrid, type StepGrid } from '../model/grid.ts';
 import { isPartialOp } from '../partial/algebra.ts';
 import { children, type Aggregate, type Call, type Expr, type VectorSelector } from '../promql/ast.ts';
-import { typeOf } from '../promql/check.ts';
+import { isCoverage, typeOf } from '../promql/check.ts';
 import { mapChildren } from '../promql/map.ts';
 import { printExpr } from '../promql/print.ts';
 import { domainRule, type DomainRuleOptions } from './domain.ts';
@@ -27,10 +27,18 @@ export type Fragment = { readonly grid: StepGrid } & (
 /** A query split in two: what each place is asked, and what whoever asks makes of the merged answers. */
 export interface Plan {
   readonly fragments: readonly Fragment[];
-  /** The asker's part; its `merged` leaves are the fragments' answers by index. */
+  /** What `coverage()` in the query asks about; nothing of these is evaluated. */
+  readonly coverages: readonly CoverageLeaf[];
+  /** The asker's part; its `merged` leaves are the fragments' answers by index, and after those the coverages. */
   readonly remainder: Expr;
   /** Parts of the remainder that take raw samples: range vectors, and what must see single series. */
   readonly rawReads: readonly RawRead[];
+}
+
+/** The argument of a `coverage()`, and the steps that it is about. */
+export interface CoverageLeaf {
+  readonly expr: Expr;
+  readonly grid: StepGrid;
 }
 
 /** An expression that reads series by itself, and the steps it is evaluated at. */
@@ -60,12 +68,13 @@ export function distribute(expr: Expr, grid: QueryGrid, options: DistributeOptio
  */
 export function splitExpr(expr: Expr, grid: StepGrid, rule: PlaceRule): Plan {
   const fragments: Fragment[] = [];
+  const coverages: CoverageLeaf[] = [];
   const indexOf = new Map<string, number>();
   const rawReads: RawRead[] = [];
 
   function leaf(fragment: Fragment, of: Expr = fragment.expr): Expr {
     const { answer, expr: asked, grid: on } = fragment;
-    const key = [answer, on.startMs, on.stepMs, on.steps, statsMarks(asked), printExpr(asked)].join(' ');
+    const key = [answer, gridKey(on), statsMarks(asked), printExpr(asked)].join(' ');
     let index = indexOf.get(key);
     if (index === undefined) {
       index = fragments.length;
@@ -78,6 +87,18 @@ export function splitExpr(expr: Expr, grid: StepGrid, rule: PlaceRule): Plan {
     return { kind: 'merged', index, of, span: of.span };
   }
 
+  function coverageLeaf(node: Call, on: StepGrid): Expr {
+    const expr = node.args[0]!;
+    const key = ['coverage', gridKey(on), printExpr(expr)].join(' ');
+    let index = indexOf.get(key);
+    if (index === undefined) {
+      index = coverages.length;
+      indexOf.set(key, index);
+      coverages.push({ expr, grid: on });
+    }
+    return { kind: 'merged', index: -1 - index, of: node, span: node.span };
+  }
+
   function raw(node: Expr, on: StepGrid): Expr {
     rawReads.push({ expr: node, grid: on });
     return node;
@@ -85,6 +106,7 @@ export function splitExpr(expr: Expr, grid: StepGrid, rule: PlaceRule): Plan {
 
   function split(node: Expr, on: StepGrid): Expr {
     if (!readsSeries(node)) return node;
+    if (isCoverage(node)) return coverageLeaf(node, on);
     if (typeOf(node) === 'vector') {
       if (keepsPlace(node, rule) && !writesLabel(node, rule)) return leaf({ answer: 'vector', expr: node, grid: on });
       if (node.kind === 'aggregate' && keepsPlace(node.expr, rule)) {
@@ -132,7 +154,21 @@ export function splitExpr(expr: Expr, grid: StepGrid, rule: PlaceRule): Plan {
     return { ...node, args: [split(node.args[0]!, on), infos] };
   }
 
-  return { remainder: split(expr, grid), fragments, rawReads };
+  const whole = split(expr, grid);
+  const remainder = coverages.length === 0 ? whole : behind(whole, fragments.length);
+  return { remainder, fragments, coverages, rawReads };
+}
+
+/** The remainder with its coverages, which were counted down from -1, behind all fragments. */
+function behind(remainder: Expr, fragments: number): Expr {
+  if (remainder.kind === 'merged') {
+    return remainder.index < 0 ? { ...remainder, index: fragments - 1 - remainder.index } : remainder;
+  }
+  return mapChildren(remainder, (child) => behind(child, fragments));
+}
+
+function gridKey({ startMs, stepMs, steps }: StepGrid): string {
+  return `${startMs} ${stepMs} ${steps}`;
 }
 
 /** Which selectors read counts and sums alone, which the text of an expression does not show. */

@@ -2,6 +2,7 @@ import { readsSeries } from '../engine/scalar.ts';
 import { isPartialOp } from '../partial/algebra.ts';
 import type { Aggregate, Call, Expr, VectorMatching } from '../promql/ast.ts';
 import { typeOf } from '../promql/check.ts';
+import { COVERAGE } from '../promql/functions.ts';
 
 /**
  * What it takes for an expression to keep the place of its series, be that a domain or a shard. Selectors and functions of
@@ -98,6 +99,7 @@ export function isSketched({ op, param }: Aggregate, rule: PlaceRule): rule is P
 const OF_ALL_SERIES: ReadonlySet<string> = new Set([
   'absent',
   'absent_over_time',
+  COVERAGE,
   'info',
   'scalar',
   'vector',

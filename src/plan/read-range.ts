@@ -9,6 +9,15 @@ export interface TimeRange {
   readonly toMs: number;
 }
 
+/** The steps of a grid whose times lie in a range: from `first` to before `end`, none where that is not behind `first`. */
+export function stepsWithin(
+  { startMs, stepMs, steps }: StepGrid,
+  { fromMs, toMs }: TimeRange,
+): { readonly first: number; readonly end: number } {
+  const first = Math.max(0, Math.ceil((fromMs - startMs) / stepMs));
+  return { first, end: Math.min(steps, Math.floor((toMs - startMs) / stepMs) + 1) };
+}
+
 /** The times of the samples that a normalised expression may look at over these steps; undefined where it reads none. */
 export function readRange(expr: Expr, grid: StepGrid, lookbackMs: number): TimeRange | undefined {
   switch (expr.kind) {
@@ -27,10 +36,16 @@ export function readRange(expr: Expr, grid: StepGrid, lookbackMs: number): TimeR
 
 function selectorRange(selector: VectorSelector, windowMs: number, grid: StepGrid, lookbackMs: number): TimeRange {
   const { firstMs, lastMs } = readTimes(selector, { grid });
+  const { fromMs, toMs } = selectorWindow(selector, windowMs, lookbackMs);
+  return { fromMs: firstMs + fromMs, toMs: lastMs + toMs };
+}
+
+/** What a selector looks at around the time that it is read at. `windowMs`: its range, or for an instant the lookback. */
+export function selectorWindow({ extended }: VectorSelector, windowMs: number, lookbackMs: number): TimeRange {
   // What is extended takes in the sample before its window, and a smoothed one also that behind it.
-  const before = selector.extended === undefined ? 0 : lookbackMs;
-  const behind = selector.extended === 'smoothed' ? lookbackMs : 0;
-  return { fromMs: firstMs - windowMs - before, toMs: lastMs + behind };
+  const before = extended === undefined ? 0 : lookbackMs;
+  const behind = extended === 'smoothed' ? lookbackMs : 0;
+  return { fromMs: -windowMs - before, toMs: behind };
 }
 
 function joined(one: TimeRange | undefined, other: TimeRange | undefined): TimeRange | undefined {

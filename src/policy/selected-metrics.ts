@@ -13,14 +13,16 @@ export interface SelectedRule {
  * The rules for all metrics that a selector can pick. Decided by names alone, never by what is stored: a refusal must not
  * tell what the domain holds, and a metric that appears a moment later must not slip through.
  */
-export function selectedRules(selector: VectorSelector, policy: Policy): readonly SelectedRule[] {
+export function selectedRules(selector: Matching, policy: Policy): readonly SelectedRule[] {
   const names = metricNames(selector);
   if (names !== undefined) return names.map((metric) => ({ metric, rule: policy.ruleOf(metric) }));
   return policy.rulesBelow(namePrefix(selector)).map((rule) => ({ metric: '', rule }));
 }
 
+type Matching = Pick<VectorSelector, 'matchers'>;
+
 /** The metrics that a selector can pick, when it spells them out. */
-function metricNames({ matchers }: VectorSelector): readonly string[] | undefined {
+function metricNames({ matchers }: Matching): readonly string[] | undefined {
   for (const { name, op, value } of matchers) {
     if (name !== METRIC_NAME) continue;
     if (op === '=') return [value];
@@ -31,7 +33,7 @@ function metricNames({ matchers }: VectorSelector): readonly string[] | undefine
 }
 
 /** What the name of every metric that a selector picks begins with. */
-function namePrefix({ matchers }: VectorSelector): string {
+function namePrefix({ matchers }: Matching): string {
   const prefixes = matchers.flatMap(({ name, op, value }) =>
     name === METRIC_NAME && op === '=~' ? [literalPrefix(value)] : [],
   );

@@ -1,8 +1,8 @@
 import { METRIC_NAME } from '../model/labels.ts';
 import { matcherTest } from '../model/matcher.ts';
-import { COMPARISON_OPS, SET_OPS } from './ast.ts';
+import { children, COMPARISON_OPS, SET_OPS } from './ast.ts';
 import type { Aggregate, Binary, Call, Expr, Span, ValueType, VectorSelector } from './ast.ts';
-import { AGGREGATES, FUNCTIONS } from './functions.ts';
+import { AGGREGATES, COVERAGE, signatureOf } from './functions.ts';
 import { PromqlError } from './parse-error.ts';
 
 /**
@@ -72,7 +72,7 @@ export function typeOf(expr: Expr): ValueType {
     case 'once':
       return typeOf(expr.expr);
     case 'call':
-      return FUNCTIONS.get(expr.func)?.returns ?? 'vector';
+      return signatureOf(expr.func)?.returns ?? 'vector';
     case 'binary':
       return typeOf(expr.left) === 'scalar' && typeOf(expr.right) === 'scalar' ? 'scalar' : 'vector';
   }
@@ -106,7 +106,7 @@ function checkSelector({ matchers, span }: VectorSelector, query: string): void 
 }
 
 function checkCall(call: Call, query: string): void {
-  const signature = FUNCTIONS.get(call.func);
+  const signature = signatureOf(call.func);
   if (signature === undefined) return fail(query, call.span, `unknown function with name ${JSON.stringify(call.func)}`);
   const { args, variadic } = signature;
   const given = call.args.length;
@@ -122,11 +122,38 @@ function checkCall(call: Call, query: string): void {
     );
   }
   const context = `call to function ${JSON.stringify(call.func)}`;
+  if (isCoverage(call)) return checkCoverage(call, context, query);
   for (const [index, arg] of call.args.entries()) {
     const wanted = args[Math.min(index, args.length - 1)];
     if (call.func === 'info' && index === 1) checkInfoSelector(arg, query);
     else if (wanted !== undefined) expectType(arg, wanted, context, query);
   }
+}
+
+/** Whether a node is a call of `coverage()`. */
+export function isCoverage(expr: Expr): expr is Call & { readonly func: typeof COVERAGE } {
+  return expr.kind === 'call' && expr.func === COVERAGE;
+}
+
+/** The argument says what is read. It is not evaluated, so that there is no coverage of another coverage. */
+function checkCoverage({ args }: Call, context: string, query: string): void {
+  const arg = args[0]!;
+  const type = checkExpr(arg, query);
+  if (type !== 'vector' && type !== 'scalar') {
+    const hint = arg.kind === 'matrix' || arg.kind === 'subquery' ? '; leave out its range' : '';
+    fail(query, arg.span, `expected type instant vector or scalar in ${context}, got ${TYPE_NAMES[type]}${hint}`);
+  }
+  const inner = coverageIn(arg);
+  if (inner !== undefined) fail(query, inner.span, `${context} must not stand inside another: it reads no series`);
+}
+
+function coverageIn(expr: Expr): Call | undefined {
+  if (isCoverage(expr)) return expr;
+  for (const child of children(expr)) {
+    const found = coverageIn(child);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /**

@@ -19,6 +19,8 @@ export interface PromqlFeatures {
    * Prometheus 3.14; since 3.15 what stays is no reset.
    */
   readonly keptStartsReset: boolean;
+  /** No name enables this either: `coverage(expr)`, which only a hub can answer; see `hubFeatures`. */
+  readonly coverageFunction: boolean;
 }
 
 const NAMES: ReadonlyMap<string, keyof PromqlFeatures | undefined> = new Map([
@@ -37,6 +39,14 @@ export const FEATURE_NAMES: readonly string[] = [...NAMES.keys()];
 export const NO_FEATURES: PromqlFeatures = featuresFrom([]);
 export const ALL_FEATURES: PromqlFeatures = featuresFrom(FEATURE_NAMES);
 
+/** What a hub offers: the features that are enabled, and what only a hub can answer. */
+export function hubFeatures(enabled: PromqlFeatures): PromqlFeatures {
+  return { ...enabled, coverageFunction: true };
+}
+
+/** All that any hub may offer. */
+export const ALL_HUB_FEATURES: PromqlFeatures = hubFeatures(ALL_FEATURES);
+
 /** The features of these names; one may be a list with commas. Throws `bad_data` for a name that is none. */
 export function featuresFrom(names: readonly string[]): PromqlFeatures {
   const features: { -readonly [Name in keyof PromqlFeatures]: boolean } = {
@@ -47,6 +57,7 @@ export function featuresFrom(names: readonly string[]): PromqlFeatures {
     startTimestamps: false,
     typeAndUnitLabels: false,
     keptStartsReset: false,
+    coverageFunction: false,
   };
   for (const name of names.flatMap((list) => list.split(','))) {
     if (!NAMES.has(name)) {

@@ -64,6 +64,17 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSignature> = new Map<string,
   ['start_timestamp', fn(['vector'], 'vector', 0, EXPERIMENTAL)],
 ]);
 
+/** The function of a hub that tells how much of what an expression reads is there, by domain. */
+export const COVERAGE = 'coverage';
+
+/** What a function is called with and gives, Prometheus's or ours; undefined where there is none of that name. */
+export function signatureOf(name: string): FunctionSignature | undefined {
+  return FUNCTIONS.get(name) ?? (name === COVERAGE ? COVERAGE_SIGNATURE : undefined);
+}
+
+/** Its argument may be a scalar as well. */
+const COVERAGE_SIGNATURE = fn(['vector'], 'vector');
+
 /** The aggregation operators: the type of the parameter that stands before the vector, if they take one. */
 export const AGGREGATES: ReadonlyMap<string, { op: AggregateOp; param?: ValueType; experimental: boolean }> = new Map([
   ['sum', { op: 'sum', experimental: false }],
@@ -87,5 +98,5 @@ export function nearestFunction(name: string, features: PromqlFeatures): string 
   const enabled = [...FUNCTIONS, ...AGGREGATES].flatMap(([candidate, { experimental }]) =>
     experimental && !features.experimentalFunctions ? [] : [candidate],
   );
-  return nearestName(name, enabled);
+  return nearestName(name, features.coverageFunction ? [...enabled, COVERAGE] : enabled);
 }

@@ -4,7 +4,7 @@ import { checkExpr, typeOf } from './check.ts';
 import { accept, at, built, expect, fail, nested, openCursor, peek, stringAt, take, unexpected } from './cursor.ts';
 import type { Cursor } from './cursor.ts';
 import { NO_FEATURES, type PromqlFeatures } from './features.ts';
-import { AGGREGATES, FUNCTIONS, nearestFunction } from './functions.ts';
+import { AGGREGATES, COVERAGE, FUNCTIONS, nearestFunction, signatureOf } from './functions.ts';
 import type { Token } from './lex.ts';
 import { secondsOf } from './parse-duration.ts';
 import { parseMatching, type WrittenMatching } from './parse-matching.ts';
@@ -112,7 +112,7 @@ const FUNCTIONS_HINT = 'the feature promql-experimental-functions enables it';
 
 function parseCall(cursor: Cursor): Expr {
   const { text: func, span } = take(cursor);
-  const signature = FUNCTIONS.get(func);
+  const signature = func === COVERAGE && !cursor.features.coverageFunction ? undefined : signatureOf(func);
   if (signature === undefined) {
     const nearest = nearestFunction(func, cursor.features);
     const hint = nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`;

@@ -36,17 +36,19 @@ async function answerOver(
       return uncounted(stringsAnswer((await all(shards, (shard) => shard.labels(asked))).flat(), question.limit));
     }
     case 'series': {
-      const asked = { ...question, limit: question.limit + 1 };
+      const asked = { ...question, limit: question.limit + 1, releases: false };
       const found = (await all(shards, (shard) => shard.series(asked))).flat();
       return { envelope: setsAnswer(found, question.limit, usage), series: found.length, samples: 0 };
     }
     case 'exemplars': {
-      const found = (await all(shards, (shard) => shard.exemplars(question))).flat();
+      const found = (await all(shards, (shard) => shard.exemplars({ ...question, releases: false }))).flat();
       const samples = found.reduce((sum, { exemplars }) => sum + exemplars.length, 0);
       return { envelope: exemplarsAnswer(found, usage), series: found.length, samples };
     }
     case 'metadata':
-      return uncounted(metadataAnswer((await all(shards, (shard) => shard.metadata())).flat(), question));
+      return uncounted(
+        metadataAnswer((await all(shards, (shard) => shard.metadata({ releases: false }))).flat(), question),
+      );
   }
 }
 

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { ComityError } from '../base/errors.ts';
 import { readSeries, type EvalContext } from '../engine/context.ts';
 import { startNotes } from '../engine/notes.ts';
-import { spend, startUsage, usedOf, type Usage } from '../engine/usage.ts';
+import { look, spend, startUsage, usedOf, type Usage } from '../engine/usage.ts';
 import { aggregateGroups, evaluate } from '../engine/evaluate.ts';
 import { copyHistograms } from '../engine/select/histogram-rows.ts';
 import { timedRows } from '../engine/select/timed-rows.ts';
@@ -10,12 +10,17 @@ import { assertCells } from '../engine/rows.ts';
 import type { Metadata, SeriesExemplars } from '../model/batch.ts';
 import { instantGrid } from '../model/grid.ts';
 import { labelsKey, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
-import type { Matcher } from '../model/matcher.ts';
+import { shareRegexMeter, startRegexMeter, type Matcher } from '../model/matcher.ts';
 import type { Source } from '../model/source.ts';
+import { streamKey, streamOf, type Stream } from '../model/stream.ts';
 import { parsePolicy, type Policy } from '../policy/document.ts';
+import type { ReadSize } from '../store/read-size.ts';
+import { exemplarsOf, familyTest, wholeSeriesTest } from '../policy/whole-series.ts';
 import { guarded, sealedTest } from './guard.ts';
 import { shardRow } from './shard-row.ts';
 import type {
+  EstimateAnswer,
+  EstimateQuestion,
   LabelsQuestion,
   SeriesQuestion,
   SeriesRead,
@@ -28,8 +33,21 @@ import type {
 /** What a shard reads from: samples, and what is known beside them. A store is one. */
 export interface ShardSource extends Source {
   metadata(): Iterable<Metadata>;
+  /** How much `select` would find. */
+  size(matchers: readonly Matcher[], fromMs: number, toMs: number): ReadSize;
   /** The exemplars in [fromMs, toMs] of the series that satisfy all matchers, oldest first. */
   exemplars(matchers: readonly Matcher[], fromMs: number, toMs: number): Iterable<SeriesExemplars>;
+}
+
+/** A shard of this thread. */
+export interface LocalShard extends ShardReader {
+  readonly quick: QuickAnswers;
+}
+
+/** What is looked up in the index alone, and answered at once: in the middle of a query as well, by whoever takes its turn. */
+export interface QuickAnswers {
+  estimate(question: EstimateQuestion): EstimateAnswer;
+  kinds(question: SeriesQuestion): readonly Labels[];
 }
 
 /** What a shard must know beside its data, as plain values that can go to another thread. */
@@ -45,7 +63,7 @@ export interface ShardOptions {
 export function localShard(
   source: ShardSource,
   options: ShardOptions & { readonly turn?: (() => void) | undefined } = {},
-): ShardReader {
+): LocalShard {
   const { turn } = options;
   const policy =
     options.policy === undefined
@@ -73,6 +91,30 @@ export function localShard(
     }
   }
 
+  function kinds(question: SeriesQuestion): readonly Labels[] {
+    const found = new Map<string, Labels>();
+    for (const labels of selected(question)) {
+      const kind = kindOf(labels);
+      if (!found.has(kind)) found.set(kind, labels);
+    }
+    return [...found.values()];
+  }
+
+  function estimate(question: EstimateQuestion): EstimateAnswer {
+    const { reads, regexWork } = question;
+    const usage = usageOf(question);
+    const meter = startRegexMeter();
+    meter.work = regexWork;
+    const sizes = reads.map(({ matchers, fromMs, toMs }) => {
+      look(usage);
+      // Copies, so that what is worked out before does not count against the evaluation.
+      const metered = matchers.map((matcher) => ({ ...matcher }));
+      for (const matcher of metered) shareRegexMeter(matcher, meter);
+      return source.size(metered, fromMs, toMs);
+    });
+    return { sizes, regexWork: meter.work };
+  }
+
   return {
     async run({ fragments, lookbackMs, features, scope, releases, spent, ...stoppable }) {
       const usage = startUsage(stoppable.deadlineMs, { cancelled: stoppable.cancelled, turn, spent });
@@ -87,10 +129,11 @@ export function localShard(
       return { fragments: answers, notes: notes.list(), spent: { ...spent, ...usedOf(usage) } };
     },
     async series(question) {
+      const mayLeave = question.releases ? wholeSeriesTest(policyForRelease()) : () => true;
       const found = new Map<string, Labels>();
       for (const labels of selected(question)) {
         if (found.size >= question.limit) break;
-        found.set(labelsKey(labels), labels);
+        if (mayLeave(labels)) found.set(labelsKey(labels), labels);
       }
       return [...found.values()];
     },
@@ -98,27 +141,36 @@ export function localShard(
       const found = foundLabels(question, selected(question), question.releases ? policyForRelease() : undefined);
       return [...found].sort().slice(0, question.limit);
     },
-    async kinds(question) {
-      const found = new Map<string, Labels>();
+    kinds: async (question) => kinds(question),
+    estimate: async (question) => estimate(question),
+    quick: { estimate, kinds },
+    async producers(question) {
+      const found = new Map<string, Stream>();
       for (const labels of selected(question)) {
-        const kind = kindOf(labels);
-        if (!found.has(kind)) found.set(kind, labels);
+        const stream = streamOf(labels);
+        const key = streamKey(stream);
+        if (!found.has(key)) found.set(key, stream);
       }
       return [...found.values()];
     },
     async exemplars(question) {
       const { selectors, fromMs, toMs } = question;
       const usage = usageOf(question);
+      const releasable = question.releases ? exemplarsOf(policyForRelease()) : (series: SeriesExemplars) => series;
       const found = new Map<string, SeriesExemplars>();
       for (const matchers of selectors) {
         for (const series of source.exemplars(matchers, fromMs, toMs)) {
           spend(usage, LABELS_WORK);
-          found.set(labelsKey(series.labels), series);
+          const kept = releasable(series);
+          if (kept !== undefined) found.set(labelsKey(kept.labels), kept);
         }
       }
       return [...found.values()];
     },
-    metadata: async () => [...source.metadata()],
+    async metadata({ releases }) {
+      const all = [...source.metadata()];
+      return releases ? all.filter(familyTest(policyForRelease())) : all;
+    },
   };
 }
 

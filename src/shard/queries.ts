@@ -1,7 +1,10 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { ComityError } from '../base/errors.ts';
+import type { Listed } from '../border/list-data.ts';
 import type { DomainData } from '../border/release.ts';
-import { labelsKey, type Labels } from '../model/labels.ts';
+import type { Metadata } from '../model/batch.ts';
+import { compareLabels, labelsKey, METRIC_NAME, type Labels } from '../model/labels.ts';
+import { streamKey, type Stream } from '../model/stream.ts';
 import { localAsker } from './local-asker.ts';
 import { remoteAsker } from './query-port.ts';
 import type { QueryWorkerStart } from './query-worker.ts';
@@ -12,6 +15,8 @@ import type { ShardReader, Stoppable } from './shard.ts';
 export interface Queries extends DomainData {
   /** Fails with `canceled` when `signal` says so. */
   answer(question: Unstopped<LocalQuestion>, signal: AbortSignal): Promise<Answered>;
+  /** The producers of a metric's series, each once. Fails as the questions of `DomainData`. */
+  producers(metric: string, deadlineMs: number, signal: AbortSignal): Promise<readonly Stream[]>;
   close(): Promise<void>;
 }
 
@@ -48,14 +53,61 @@ export function openQueries(shards: readonly QueryShard[]): Queries {
         }
         return [...found.values()];
       }),
+    producers: (metric, deadlineMs, signal) =>
+      within(deadlineMs, signal, async (cancelled) => {
+        const selectors = [[{ name: METRIC_NAME, op: '=' as const, value: metric }]];
+        const question = { selectors, fromMs: -Infinity, toMs: Infinity, deadlineMs, cancelled };
+        const found = (await Promise.all(shards.map((shard) => shard.producers(question)))).flat();
+        return [...new Map(found.map((stream) => [streamKey(stream), stream])).values()];
+      }),
     labels: (question, signal) =>
       within(question.deadlineMs, signal, async (cancelled) => {
         const asked = { ...question, cancelled, releases: true };
         const found = (await Promise.all(shards.map((shard) => shard.labels(asked)))).flat();
         return [...new Set(found)].sort().slice(0, question.limit);
       }),
+    estimate: (question, signal) =>
+      within(question.deadlineMs, signal, async (cancelled) => {
+        const answers = await Promise.all(shards.map((shard) => shard.estimate({ ...question, cancelled })));
+        const sizes = question.reads.map((_none, i) => ({
+          series: sum(answers, ({ sizes: of }) => of[i]!.series),
+          samples: sum(answers, ({ sizes: of }) => of[i]!.samples),
+        }));
+        const added = sum(answers, ({ regexWork }) => regexWork - question.regexWork);
+        return { sizes, regexWork: question.regexWork + added };
+      }),
+    series: (question, signal) =>
+      within(question.deadlineMs, signal, async (cancelled) => {
+        // One more than wanted shows that there are more.
+        const asked = { ...question, limit: question.limit + 1, cancelled, releases: true };
+        const found = (await Promise.all(shards.map((shard) => shard.series(asked)))).flat().sort(compareLabels);
+        return { found: found.slice(0, question.limit), isCut: found.length > question.limit };
+      }),
+    metadata: ({ metric, limit, deadlineMs }, signal) =>
+      within(deadlineMs, signal, async () => {
+        const found = (await Promise.all(shards.map((shard) => shard.metadata({ releases: true })))).flat();
+        return someFamilies(found, metric, limit);
+      }),
+    exemplars: (question, signal) =>
+      within(question.deadlineMs, signal, async (cancelled) => {
+        const asked = { ...question, cancelled, releases: true };
+        const found = (await Promise.all(shards.map((shard) => shard.exemplars(asked)))).flat();
+        return { found: found.sort((a, b) => compareLabels(a.labels, b.labels)), isCut: false };
+      }),
     close: askers.close,
   };
+}
+
+/** Each family once, by name: every shard keeps what it heard last. */
+function someFamilies(all: readonly Metadata[], metric: string, limit: number): Listed<Metadata> {
+  const families = new Map<string, Metadata>();
+  for (const family of all) if (metric === '' || family.metric === metric) families.set(family.metric, family);
+  const found = [...families.values()].sort((a, b) => (a.metric < b.metric ? -1 : 1));
+  return { found: found.slice(0, limit), isCut: found.length > limit };
+}
+
+function sum<T>(all: readonly T[], of: (one: T) => number): number {
+  return all.reduce((total, one) => total + of(one), 0);
 }
 
 interface Askers {

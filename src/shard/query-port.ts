@@ -1,9 +1,11 @@
-import type { MessagePort } from 'node:worker_threads';
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { ComityError, toComityError } from '../base/errors.ts';
 import { shareRegexMeter, startRegexMeter, type RegexMeter } from '../model/matcher.ts';
 import { children, type Expr } from '../promql/ast.ts';
 import { buffersOf, packRows, unpackRows, type PackedRows } from './gather.ts';
+import { lanes, type Lane } from './lanes.ts';
 import { localAsker } from './local-asker.ts';
+import type { QuickAnswers } from './local-shard.ts';
 import type { Answered, Asker, FragmentQuestion } from './questions.ts';
 import type { FragmentRows } from './run.ts';
 import type { ShardAnswer, ShardFragment, ShardQuery, ShardReader, Spent } from './shard.ts';
@@ -28,9 +30,12 @@ interface Sent {
 
 type Handlers = { readonly [M in keyof Methods]?: (question: never) => Promise<Sent> };
 
-/** Answers at a port for a shard: as a reader for others, and as an asker where the shard is the only one. */
-export function serveShard(port: MessagePort, shard: ShardReader, turn?: () => void): void {
-  serve(port, {
+/**
+ * Answers at a port for a shard: as a reader for others, and as an asker where the shard is the only one. `inTurn` are those
+ * of the shard's thread.
+ */
+export function serveShard(port: MessagePort, shard: ShardReader, turn?: () => void, inTurn = lanes()): void {
+  const handlers: Handlers = {
     ...askerHandlers(localAsker([shard], turn)),
     run: async (query: ShardQuery) => {
       const { answer, regexWork } = await metered(query, query.releases ? query.fragments : [], () => shard.run(query));
@@ -43,9 +48,46 @@ export function serveShard(port: MessagePort, shard: ShardReader, turn?: () => v
     series: async (question: never) => copied(await shard.series(question)),
     labels: async (question: never) => copied(await shard.labels(question)),
     kinds: async (question: never) => copied(await shard.kinds(question)),
+    estimate: async (question: never) => copied(await shard.estimate(question)),
+    producers: async (question: never) => copied(await shard.producers(question)),
     exemplars: async (question: never) => copied(await shard.exemplars(question)),
-    metadata: async () => copied(await shard.metadata()),
-  });
+    metadata: async (question: never) => copied(await shard.metadata(question)),
+  };
+  serve(port, handlers, (method, question, answer) => inTurn.run(laneOf(method, question), answer));
+}
+
+/** What is only looked up in an index takes as little as a light query. */
+function laneOf(method: keyof Methods, question: unknown): Lane {
+  const { releases = true, isLight = false } = (question ?? {}) as Partial<ShardQuery>;
+  switch (method) {
+    case 'answer':
+      return 'own';
+    case 'run':
+    case 'fragment':
+      if (!releases) return 'own';
+      return isLight ? 'light' : 'heavy';
+    default:
+      return 'light';
+  }
+}
+
+/** Answers quick questions at a port. The returned function answers what has come there, in the middle of a query. */
+export function serveQuick(port: MessagePort, quick: QuickAnswers): () => void {
+  const answers: Readonly<Record<string, (question: never) => unknown>> = { ...quick };
+  const answer = ({ id, method, question }: Request): void => {
+    let reply: Reply;
+    try {
+      reply = { id, value: answers[method]!(question as never) };
+    } catch (error) {
+      reply = { id, error: errorData(error) };
+    }
+    port.postMessage(reply);
+  };
+  port.on('message', answer);
+  port.unref();
+  return () => {
+    for (let taken; (taken = receiveMessageOnPort(port)) !== undefined;) answer(taken.message as Request);
+  };
 }
 
 /** Answers at a port for an asker. */
@@ -64,9 +106,20 @@ export function remoteShard(port: MessagePort): ShardReader & { close(): void } 
     series: (question) => call('series', question) as ReturnType<ShardReader['series']>,
     labels: (question) => call('labels', question) as ReturnType<ShardReader['labels']>,
     kinds: (question) => call('kinds', question) as ReturnType<ShardReader['kinds']>,
+    estimate: (question) => call('estimate', question) as ReturnType<ShardReader['estimate']>,
+    producers: (question) => call('producers', question) as ReturnType<ShardReader['producers']>,
     exemplars: (question) => call('exemplars', question) as ReturnType<ShardReader['exemplars']>,
-    metadata: () => call('metadata', undefined) as ReturnType<ShardReader['metadata']>,
+    metadata: (question) => call('metadata', question) as ReturnType<ShardReader['metadata']>,
     close,
+  };
+}
+
+/** What answers at the other end of a port that `serveQuick` serves. */
+export function remoteQuick(port: MessagePort): Pick<ShardReader, keyof QuickAnswers> {
+  const { call } = caller(port);
+  return {
+    estimate: (question) => call('estimate', question) as ReturnType<ShardReader['estimate']>,
+    kinds: (question) => call('kinds', question) as ReturnType<ShardReader['kinds']>,
   };
 }
 
@@ -134,19 +187,28 @@ function meterSelectors(expr: Expr, meter: RegexMeter): void {
   for (const child of children(expr)) meterSelectors(child, meter);
 }
 
+function errorData(reason: unknown): ErrorData {
+  const { code, message } = toComityError(reason);
+  return { code, message };
+}
+
 /** Serving alone keeps no thread alive. */
-function serve(port: MessagePort, handlers: Handlers): void {
+function serve(
+  port: MessagePort,
+  handlers: Handlers,
+  inTurn: (method: keyof Methods, question: unknown, answer: () => Promise<Sent>) => Promise<Sent> = (_m, _q, answer) =>
+    answer(),
+): void {
   port.on('message', ({ id, method, question }: Request) => {
     const handler = handlers[method] as ((question: unknown) => Promise<Sent>) | undefined;
     const answer =
       handler === undefined
         ? Promise.reject(new ComityError('internal', `${method} is not answered at this port`))
-        : handler(question);
+        : inTurn(method, question, () => handler(question));
     answer
       .then(({ value, transfer }) => port.postMessage({ id, value } satisfies Reply, transfer))
       .catch((reason: unknown) => {
-        const { code, message } = toComityError(reason);
-        port.postMessage({ id, error: { code, message } } satisfies Reply);
+        port.postMessage({ id, error: errorData(reason) } satisfies Reply);
       });
   });
   port.unref();

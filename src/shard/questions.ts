@@ -68,4 +68,6 @@ export interface FragmentQuestion extends Stoppable {
   readonly lookbackMs: number;
   readonly features: PromqlFeatures;
   readonly spent: Spent;
+  /** As in `ShardQuery`. */
+  readonly isLight?: boolean | undefined;
 }

@@ -22,6 +22,8 @@ export interface RunSettings extends Stoppable {
   /** Whether what the agent holds is all that the query means, or one domain's part of it. */
   readonly scope: 'whole' | 'part';
   readonly releases: boolean;
+  /** As in `ShardQuery`. */
+  readonly isLight?: boolean | undefined;
   readonly spent: Spent;
   /** Lets others in while this thread evaluates what the shards leave to it; see `UsageOptions`. */
   readonly turn?: (() => void) | undefined;
@@ -165,12 +167,12 @@ async function askAll(
   fragments: readonly ShardFragment[],
   settings: RunSettings,
 ): Promise<Gathered> {
-  const { lookbackMs, features, releases, deadlineMs, cancelled, spent } = settings;
+  const { lookbackMs, features, releases, isLight, deadlineMs, cancelled, spent } = settings;
   const notes = startNotes();
   const usage = ownUsage(settings);
   if (fragments.length === 0) return { rows: [], notes, spent, usage };
   const scope = shards.length === 1 ? settings.scope : 'shard';
-  const query: ShardQuery = { fragments, lookbackMs, features, scope, releases, deadlineMs, cancelled, spent };
+  const query: ShardQuery = { fragments, lookbackMs, features, scope, releases, isLight, deadlineMs, cancelled, spent };
   const outcomes = await Promise.allSettled(shards.map((shard) => shard.run(query)));
   const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [toComityError(outcome.reason)] : []));

@@ -5,9 +5,11 @@ import type { Appended, Batch, Metadata, SeriesExemplars } from '../model/batch.
 import type { HistogramColumns } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
+import type { Stream } from '../model/stream.ts';
 import type { ColumnsRow } from '../plan/frames/columns-codec.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
+import type { ReadSize } from '../store/read-size.ts';
 import type { Compaction, Deletion } from '../store/store.ts';
 
 /** One store of an agent, wherever it runs: in this thread or in a worker of its own. Series are spread over shards by hash. */
@@ -34,15 +36,19 @@ export interface Shard extends ShardReader {
 export interface ShardReader {
   /** Answers fragments of a query over this shard's series, in the order in which they are asked. */
   run(query: ShardQuery): Promise<ShardAnswer>;
-  /** Label sets, at most `limit`, in any order. */
-  series(question: SeriesQuestion & { readonly limit: number }): Promise<readonly Labels[]>;
+  /** Label sets, at most `limit`, in any order; of what may leave as it is where the answer may. */
+  series(question: SeriesQuestion & Releasing & { readonly limit: number }): Promise<readonly Labels[]>;
   /** Label names or the values of one label: the first `limit` in order. */
   labels(question: LabelsQuestion): Promise<readonly string[]>;
   /** One label set for each combination of metric name and label names among the series, in any order. */
   kinds(question: SeriesQuestion): Promise<readonly Labels[]>;
+  /** How much some reads would find, before any sample is read. Answered between two series of a query under way. */
+  estimate(question: EstimateQuestion): Promise<EstimateAnswer>;
+  /** The producers whose series these are, each once. */
+  producers(question: SeriesQuestion): Promise<readonly Stream[]>;
   /** The exemplars in the time range, those of a series oldest first, in any order of series. */
-  exemplars(question: SeriesQuestion): Promise<readonly SeriesExemplars[]>;
-  metadata(): Promise<readonly Metadata[]>;
+  exemplars(question: SeriesQuestion & Releasing): Promise<readonly SeriesExemplars[]>;
+  metadata(question: Releasing): Promise<readonly Metadata[]>;
 }
 
 export interface Stoppable {
@@ -71,6 +77,8 @@ export interface ShardQuery extends Stoppable {
   readonly scope: 'whole' | 'part' | 'shard';
   /** Whether the answer may leave the domain: then no sample of a sealed metric is read, whatever was checked before. */
   readonly releases: boolean;
+  /** Whether a hub's request is soon answered, and does not wait behind those that are not; see `Lane`. */
+  readonly isLight?: boolean | undefined;
   /** What the request has used already, towards the limits of one request. */
   readonly spent: Spent;
 }
@@ -104,12 +112,27 @@ export interface SeriesQuestion extends Stoppable {
   readonly toMs: number;
 }
 
-export interface LabelsQuestion extends SeriesQuestion {
+export interface LabelsQuestion extends SeriesQuestion, Releasing {
   /** The label whose values are asked for; empty for label names. */
   readonly name: string;
   readonly limit: number;
-  /** Whether the answer may leave the domain: then series of sealed metrics and labels that may not leave are left out. */
+}
+
+export interface Releasing {
+  /** Whether the answer may leave the domain: then what may not (metrics, labels, exemplars, families) is left out. */
   readonly releases: boolean;
+}
+
+export interface EstimateQuestion extends Stoppable {
+  readonly reads: readonly Omit<SeriesRead, 'answer'>[];
+  /** What the regular expressions of earlier estimates of the request have cost. */
+  readonly regexWork: number;
+}
+
+export interface EstimateAnswer {
+  /** By read. */
+  readonly sizes: readonly ReadSize[];
+  readonly regexWork: number;
 }
 
 export interface ShardStats {

@@ -19,12 +19,12 @@ export interface WorkerStart {
 export type StoreData = Omit<StoreOptions, 'now' | 'onProblem' | 'onProgress'>;
 
 /**
- * To the worker: a call of upkeep by the names of `Shard`; `connect` brings the port of one more reader, `collect` is answered
- * when the garbage is collected and `close` when the store is closed.
+ * To the worker: a call of upkeep by the names of `Shard`; `connect` brings the port of one more reader, `connectQuick` one for
+ * questions that are answered in the middle of a query, `collect` is answered when the garbage is collected and `close` when the store is closed.
  */
 export interface Call {
   readonly id: number;
-  readonly method: keyof Upkeep | 'connect' | 'collect' | 'close';
+  readonly method: keyof Upkeep | 'connect' | 'connectQuick' | 'collect' | 'close';
   readonly args: readonly unknown[];
 }
 

@@ -5,7 +5,7 @@ import type { StoreProblem, StoreProgress } from '../store/store.ts';
 import { releaseLabels } from './append-here.ts';
 import { forgetSeries, packBatches, type AppendReply } from './append-message.ts';
 import type { ShardOptions } from './local-shard.ts';
-import { remoteShard } from './query-port.ts';
+import { remoteQuick, remoteShard } from './query-port.ts';
 import type { Shard } from './shard.ts';
 import type { Upkeep } from './store-upkeep.ts';
 import {
@@ -143,10 +143,10 @@ export function openWorkerShard(options: WorkerShardOptions): Promise<WorkerShar
     return ((...args: readonly unknown[]) => call(method, args)) as Upkeep[M];
   }
 
-  function connect(): MessagePort {
+  function connect(method: 'connect' | 'connectQuick' = 'connect'): MessagePort {
     const { port1, port2: reader } = new MessageChannel();
     // A thread that has ended closes the port, which the reader learns of.
-    call('connect', [port1], [port1]).catch(() => port1.close());
+    call(method, [port1], [port1]).catch(() => port1.close());
     return reader;
   }
 
@@ -161,8 +161,9 @@ export function openWorkerShard(options: WorkerShardOptions): Promise<WorkerShar
 
   const makeShard = (): WorkerShard => ({
     ...remoteShard(connect()),
+    ...remoteQuick(connect('connectQuick')),
     appendAll,
-    connect,
+    connect: () => connect(),
     stats: () => shared.stats,
     delete: upkeep('delete'),
     deletions: upkeep('deletions'),

@@ -9,8 +9,9 @@ import { openStore, type Store } from '../store/store.ts';
 import { appendIntake } from './append-intake.ts';
 import type { AppendMessage } from './append-message.ts';
 import { collectGarbage } from './garbage.ts';
+import { lanes } from './lanes.ts';
 import { localShard } from './local-shard.ts';
-import { serveShard } from './query-port.ts';
+import { serveQuick, serveShard } from './query-port.ts';
 import { storeUpkeep } from './store-upkeep.ts';
 import { upkeepLoop } from './upkeep-loop.ts';
 import {
@@ -52,14 +53,23 @@ function serve(opened: Store): void {
   let reporting: NodeJS.Timeout | undefined;
   const take = appendIntake(opened);
   const upkeep = storeUpkeep(opened);
-  const reader = localShard(opened, { ...start.reading, turn: takeWaitingAppends });
+  const reader = localShard(opened, { ...start.reading, turn });
+  // In the middle of a query only appends may come in between.
+  const { quick } = localShard(opened, { ...start.reading, turn: takeWaitingAppends });
+  const takeQuick: (() => void)[] = [];
+  const inTurn = lanes();
   appends.on('message', takeAppend);
   calls.on('message', (call: Call) => void answer(call));
   report();
   const stopUpkeep = upkeepLoop(opened, report);
   post({ kind: 'ready' });
 
-  /** Takes what has come since the last look, in the middle of a query. */
+  /** Does what cannot wait, in the middle of a query. */
+  function turn(): void {
+    takeWaitingAppends();
+    for (const take of takeQuick) take();
+  }
+
   function takeWaitingAppends(): void {
     while (Atomics.load(shared.waiting, 0) > 0) {
       const taken = receiveMessageOnPort(appends);
@@ -96,7 +106,10 @@ function serve(opened: Store): void {
   function run(method: Call['method'], args: readonly unknown[]): unknown {
     switch (method) {
       case 'connect':
-        return serveShard(args[0] as MessagePort, reader, takeWaitingAppends);
+        return serveShard(args[0] as MessagePort, reader, turn, inTurn);
+      case 'connectQuick':
+        takeQuick.push(serveQuick(args[0] as MessagePort, quick));
+        return undefined;
       case 'collect':
         return collectGarbage();
       case 'close':

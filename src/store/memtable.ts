@@ -146,9 +146,41 @@ export function hasRows({ counts, late }: Memtable, ref: number): boolean {
   return (counts[ref] ?? 0) > 0 || late.has(ref);
 }
 
-/** A copy of the samples of a series that came in order; undefined where there is none. */
-export function runOf(table: Memtable, ref: number): RunColumns | undefined {
-  const count = table.counts[ref] ?? 0;
+/** How many samples of a series have times in [fromMs, toMs]. */
+export function rowsWithin(table: Memtable, ref: number, fromMs: number, toMs: number): number {
+  let rows = 0;
+  const late = table.late.get(ref);
+  for (let i = 0; i < (late?.count ?? 0); i++) if (late!.times[i]! >= fromMs && late!.times[i]! <= toMs) rows++;
+  let block = (table.counts[ref] ?? 0) === 0 ? NO_BLOCK : table.first[ref]!;
+  while (block !== NO_BLOCK) {
+    const { cells } = table.slabs[block >>> OFFSET_BITS]!;
+    const at = block & OFFSET_MASK;
+    const used = cells[at + USED]!;
+    // They came in order: mostly all of a block counts, or nothing.
+    if (used > 0 && cells[at + TIMES]! >= fromMs && cells[at + TIMES + used - 1]! <= toMs) rows += used;
+    else if (used > 0 && cells[at + TIMES]! <= toMs && cells[at + TIMES + used - 1]! >= fromMs) {
+      for (let i = at + TIMES; i < at + TIMES + used; i++) if (cells[i]! >= fromMs && cells[i]! <= toMs) rows++;
+    }
+    block = cells[at + NEXT]!;
+  }
+  return rows;
+}
+
+/**
+ * A copy of the samples of a series that came in order; undefined where there is none. Of those before `fromMs` most are left
+ * out.
+ */
+export function runOf(table: Memtable, ref: number, fromMs = -Infinity): RunColumns | undefined {
+  let count = table.counts[ref] ?? 0;
+  let first = count === 0 ? NO_BLOCK : table.first[ref]!;
+  while (first !== NO_BLOCK) {
+    const { cells } = table.slabs[first >>> OFFSET_BITS]!;
+    const at = first & OFFSET_MASK;
+    const used = cells[at + USED]!;
+    if (used > 0 && cells[at + TIMES + used - 1]! >= fromMs) break;
+    count -= used;
+    first = cells[at + NEXT]!;
+  }
   if (count === 0) return undefined;
   const times = new Float64Array(count);
   const values = new Float64Array(count);
@@ -156,7 +188,7 @@ export function runOf(table: Memtable, ref: number): RunColumns | undefined {
   let starts: Float64Array | undefined;
   let histograms: Float64Array | undefined;
   let row = 0;
-  for (let block = table.first[ref]!; block !== NO_BLOCK;) {
+  for (let block = first; block !== NO_BLOCK;) {
     const slab = table.slabs[block >>> OFFSET_BITS]!;
     const at = block & OFFSET_MASK;
     const used = slab.cells[at + USED]!;

@@ -6,6 +6,7 @@ import {
   type Durability,
   type SqliteDatabase,
 } from '../base/sqlite.ts';
+import { CHUNK_HEADER_BYTES, chunkRows } from './codec/chunk.ts';
 
 /**
  * The chunks whose samples begin in one day. The key of a chunk has its series first, so that those of one series lie side
@@ -14,7 +15,9 @@ import {
 export interface PartitionDb {
   /** Chunks of a series that end at or after `fromMs` and begin at or before `toMs`, in order of their beginning. */
   chunks(seriesId: number, fromMs: number, toMs: number): readonly StoredChunk[];
-  /** The same of all series with ids in [firstId, lastId], series after series. */
+  /** When those chunks begin and end, and how many samples they have; damaged ones are left out. */
+  extents(seriesId: number, fromMs: number, toMs: number): readonly ChunkExtent[];
+  /** Chunks of all series with ids in [firstId, lastId], series after series. */
   chunksOfAll(firstId: number, lastId: number, fromMs: number, toMs: number): readonly StoredChunk[];
   /** Chunks by series: at most `count` of those with keys behind `afterKey`. */
   chunksAfter(afterKey: number, count: number): readonly StoredChunk[];
@@ -41,6 +44,15 @@ export interface StoredChunk {
   readonly generation: number;
   readonly endMs: number;
   readonly body: Uint8Array;
+}
+
+/** What can be told of a chunk without decoding it. */
+export interface ChunkExtent {
+  readonly generation: number;
+  /** Down to the second. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly rows: number;
 }
 
 export interface PartitionWriter {
@@ -117,6 +129,12 @@ function partitionDb(db: SqliteDatabase, dayMs: number): PartitionDb {
       WHERE key BETWEEN ? AND ? AND end_ms >= ? AND (key & ${PLACES - 1}) <= ? ORDER BY key`,
     )
     .raw();
+  const extents = db
+    .prepare<[number, number, number], [number, number, number, Uint8Array]>(
+      `SELECT key, generation, end_ms, substr(body, 1, ${CHUNK_HEADER_BYTES}) FROM chunk
+      WHERE key BETWEEN ? AND ? AND end_ms >= ?`,
+    )
+    .raw();
   const after = db
     .prepare<[number, number], [number, number, number, Uint8Array]>(
       'SELECT key, generation, end_ms, body FROM chunk WHERE key > ? ORDER BY key LIMIT ?',
@@ -169,6 +187,13 @@ function partitionDb(db: SqliteDatabase, dayMs: number): PartitionDb {
     chunks(seriesId, fromMs, toMs) {
       return range.all(seriesId * PLACES, seriesId * PLACES + lastPlace(toMs), fromMs).map(storedChunk);
     },
+    extents: (seriesId, fromMs, toMs) =>
+      extents
+        .all(seriesId * PLACES, seriesId * PLACES + lastPlace(toMs), fromMs)
+        .flatMap(([key, generation, endMs, head]) => {
+          const rows = rowsOrNone(head);
+          return rows === undefined ? [] : [{ generation, startMs: startOf(key), endMs, rows }];
+        }),
     chunksOfAll: (firstId, lastId, fromMs, toMs) =>
       rangeOfAll.all(firstId * PLACES, (lastId + 1) * PLACES - 1, fromMs, lastPlace(toMs)).map(storedChunk),
     chunksAfter: (key, count) => after.all(key, count).map(storedChunk),
@@ -196,6 +221,10 @@ function partitionDb(db: SqliteDatabase, dayMs: number): PartitionDb {
     return FIRST_PLACE + Math.floor((ms - dayMs) / 1000) * PLACES_PER_SECOND;
   }
 
+  function startOf(key: number): number {
+    return dayMs + Math.floor(((key % PLACES) - FIRST_PLACE) / PLACES_PER_SECOND) * 1000;
+  }
+
   /** The highest place of chunks that begin at or before a time. */
   function lastPlace(toMs: number): number {
     return placeOf(Math.min(toMs, dayMs + PARTITION_MS - 1)) + PLACES_PER_SECOND - 1;
@@ -214,6 +243,15 @@ interface Totals {
   samples: number;
   written: number;
   merged: number;
+}
+
+function rowsOrNone(head: Uint8Array): number | undefined {
+  try {
+    return chunkRows(head);
+  } catch {
+    // Whoever reads the chunk finds out as well, and says so.
+    return undefined;
+  }
 }
 
 function storedChunk([key, generation, endMs, body]: [number, number, number, Uint8Array]): StoredChunk {

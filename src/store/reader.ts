@@ -149,7 +149,7 @@ export function reader({ findsHints, head, tables, partitions, tombstones, cache
     const runs: RunColumns[] = [];
     for (const table of allTables(tables)) {
       addRun(runs, ref, lateRunOf(table, ref), fromMs, toMs);
-      addRun(runs, ref, runOf(table, ref), fromMs, toMs);
+      addRun(runs, ref, runOf(table, ref, fromMs), fromMs, toMs);
     }
     return runs;
   }

@@ -11,6 +11,7 @@ import { deletionsIn, hide, type Deletion } from './deletions.ts';
 import { HAS_TOMBSTONES, mayOverlap } from './head.ts';
 import { allTables, freeze, type Memtables } from './memtables.ts';
 import { openParts, type StoreParts } from './open-parts.ts';
+import { readSize, type ReadSize } from './read-size.ts';
 import type { StoreOptions } from './store-options.ts';
 
 export type { Deletion } from './deletions.ts';
@@ -40,6 +41,8 @@ export interface Store extends Source {
    * Throws `bad_data` for a regular expression that is not RE2.
    */
   exemplars(matchers: readonly Matcher[], fromMs: number, toMs: number): Iterable<SeriesExemplars>;
+  /** How much `select` would find, from the index and the chunks' headers. Throws as `select`. */
+  size(matchers: readonly Matcher[], fromMs: number, toMs: number): ReadSize;
   /** What is known of the metric families. */
   metadata(): Iterable<Metadata>;
   stats(): StoreStats;
@@ -166,6 +169,10 @@ export function openStore(options: StoreOptions): Store {
     series(matchers, fromMs, toMs) {
       checkOpen();
       return labelsOf(index.match(matchers), fromMs, toMs);
+    },
+    size(matchers, fromMs, toMs) {
+      checkOpen();
+      return readSize(index.match(matchers), fromMs, toMs, { head, tables, partitions: parts.partitions });
     },
     exemplars(matchers, fromMs, toMs) {
       checkOpen();

@@ -115,7 +115,11 @@ export function spanTranslation(intake: SpanIntake, nowMs: number): Translation 
     adds: intake.active.length > 0,
     taken: intake.taken,
     rejected: intake.rejected.build(),
-    streams: Array.from(intake.streams.values(), (stream) => ({ ...stream, latestMs: nowMs })),
+    streams: Array.from(intake.streams.values(), (stream) => ({
+      ...stream,
+      earliestMs: nowMs,
+      latestMs: nowMs,
+    })),
   };
 }
 

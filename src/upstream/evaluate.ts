@@ -6,6 +6,7 @@ import type { Source } from '../model/source.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import { localShard, type ShardOptions, type ShardSource } from '../shard/local-shard.ts';
 import { fragmentOver, type FragmentRows, type RunSettings } from '../shard/run.ts';
+import type { ReadSize } from '../store/read-size.ts';
 import { garbled, type ServerClient, type Until } from './client.ts';
 import { exportRead } from './export.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -100,5 +101,6 @@ function shardSource(
     missing.set(key, { matchers, fromMs, toMs });
     return [];
   };
-  return { select, series: () => [], metadata: () => [], exemplars: () => [] };
+  const size = (): ReadSize => ({ series: 0, samples: 0 });
+  return { select, series: () => [], size, metadata: () => [], exemplars: () => [] };
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { ComityError } from '../base/errors.ts';
+import type { DomainCoverage } from '../border/release-coverage.ts';
 import type { DomainData } from '../border/release.ts';
 import { assertWithinLimits } from '../engine/usage.ts';
 import { METRIC_NAME } from '../model/labels.ts';
@@ -10,7 +11,9 @@ import { children, type Expr, type VectorSelector } from '../promql/ast.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import type { Spent } from '../shard/shard.ts';
 import { serverClient, type ServerAuth, type ServerClient, type Until } from './client.ts';
+import { sourceCoverage } from './coverage.ts';
 import { readFragment } from './evaluate.ts';
+import { listFamilies, listServerExemplars, listWholeSeries, unlessUnsupported } from './lists.ts';
 import { listKinds, listLabels } from './labels.ts';
 import { pushAggregation } from './metricsql.ts';
 import { pushFragment, type PushedAnswer } from './push.ts';
@@ -37,7 +40,7 @@ export interface UpstreamOptions extends SourceConfig {
 }
 
 /** A Prometheus-compatible server as a domain's data. */
-export interface Upstream extends DomainData {
+export interface Upstream extends DomainData, Pick<DomainCoverage, 'coverage'> {
   state(): SourceState;
   /** How fragments were answered since the start. */
   readonly counts: { pushed: number; read: number };
@@ -57,6 +60,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   return {
     counts,
     state: watch.state,
+    coverage: (question, until) => sourceCoverage(client, server, question, watch.state(), until),
     async fragment({ fragment, lookbackMs, features, deadlineMs, spent }, signal) {
       const until = { deadlineMs, signal };
       for (const selector of selectorsOf(fragment.expr)) {
@@ -85,8 +89,18 @@ export function openUpstream(options: UpstreamOptions): Upstream {
       const settings = { lookbackMs, features, spent, deadlineMs, cancelled, view, engine: asked.engine };
       return readFragment(client, fragment, { ...settings, policy: { text: policyText, domain, domainLabel } }, until);
     },
+    // The server counts series by looking at all of them, as it does for the query.
+    estimate: async () => undefined,
     kinds: (matchers, deadlineMs, signal) => listKinds(client, matchers, view, { deadlineMs, signal }),
     labels: ({ deadlineMs, ...question }, signal) => listLabels(client, question, policy, view, { deadlineMs, signal }),
+    series: (question, signal) =>
+      unlessUnsupported(listWholeSeries(client, question, policy, view, { deadlineMs: question.deadlineMs, signal })),
+    metadata: (question, signal) =>
+      unlessUnsupported(listFamilies(client, question, policy, { deadlineMs: question.deadlineMs, signal })),
+    exemplars: (question, signal) =>
+      unlessUnsupported(
+        listServerExemplars(client, question, policy, view, { deadlineMs: question.deadlineMs, signal }),
+      ),
     async close() {
       await watch.close();
       await client.close();

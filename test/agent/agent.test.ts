@@ -51,7 +51,7 @@ test('says in its log where it is', async () => {
 test('a locked database of streams fails no request and keeps no step of the shutdown from running', async () => {
   const agent = await start();
   const streamsPath = join(dir, 'eu.coverage.sqlite');
-  const lock = openDatabase(streamsPath, { durability: 'process', kind: 'CMTS', migrations: ['', ''] });
+  const lock = openDatabase(streamsPath, { durability: 'process', kind: 'CMTS', migrations: ['', '', ''] });
   lock.exec('BEGIN IMMEDIATE');
   expect(await send(agent)).toBe(200);
   expect(lines.map((line) => line['msg'])).toContain('streams could not be written down, the next try is later');

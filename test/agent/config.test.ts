@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { DEFAULT_SHARE } from '../../src/agent/load-gate.ts';
+import { LIMITS } from '../../src/base/limits.ts';
 import { readAgentConfig } from '../../src/agent/config.ts';
 import { readHubConfig } from '../../src/hub/config.ts';
 
@@ -48,6 +50,29 @@ it('the settings of local queries are read', () => {
   expect(() => readAgentConfig(agent('127.0.0.1:0', { query: { audit_bytes: 1_000 } }))).toThrow(/audit_bytes/);
   expect(() => readAgentConfig(agent('127.0.0.1:0', { query: { timeout: 'soon' } }))).toThrow(/\/query\/timeout/);
   expect(() => readAgentConfig(agent('127.0.0.1:0', { query: { lookback: '0' } }))).toThrow(/must be more than 0/);
+});
+
+it('what hubs may ask at once is read, and the rest has defaults', () => {
+  const share = (federation: object) =>
+    readAgentConfig(agent('127.0.0.1:0', { limits: { federation } })).limits?.federation;
+  expect(readAgentConfig(agent('127.0.0.1:0')).limits?.federation).toEqual(DEFAULT_SHARE);
+  expect(share({ cost: 1_000, queue_ms: 500 })).toEqual({ ...DEFAULT_SHARE, cost: 1_000, queueMs: 500 });
+  expect(share({ concurrent: 1, queued: 0 })).toEqual({ ...DEFAULT_SHARE, concurrent: 1, queued: 0 });
+  for (const wrong of [
+    { concurrent: 0 },
+    { queued: -1 },
+    { cost: 0 },
+    { queue_ms: 30_001 },
+    { queue_ms: 0 },
+    { wait: 1 },
+  ]) {
+    expect(() => share(wrong), JSON.stringify(wrong)).toThrow(/\/limits\/federation/);
+  }
+});
+
+it('a request that stays within every limit fits into the default share', () => {
+  const { cost } = DEFAULT_SHARE;
+  expect((cost * 7) / 8).toBeGreaterThanOrEqual(LIMITS.samplesPerQuery + LIMITS.cellsPerQuery);
 });
 
 it('features are those of the file and of the command line', () => {

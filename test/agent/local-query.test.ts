@@ -33,6 +33,7 @@ let url: string;
 beforeAll(async () => {
   const shard = localShard({
     ...memorySource(HELD),
+    size: () => ({ series: 0, samples: 0 }),
     metadata: () => FAMILIES,
     *exemplars(matchers, fromMs, toMs) {
       if (toMs === 666_000) throw new Error('a fault');

@@ -63,7 +63,7 @@ describe('a call of a gRPC client', () => {
     const signal = path === TRACES_PATH ? 'traces' : 'metrics';
     expect(harness.calls).toEqual([
       `append ${rows}`,
-      `${signal} [{"job":"s","instance":"","latestMs":${NOW_MS}}] ${NOW_MS}`,
+      `${signal} [{"job":"s","instance":"","earliestMs":${NOW_MS},"latestMs":${NOW_MS}}] ${NOW_MS}`,
     ]);
     await expect
       .poll(() => harness.counted)

@@ -116,7 +116,7 @@ describe('a request that is stored', () => {
     const rows = signal === 'traces' ? 18 : 1;
     expect(harness.calls).toEqual([
       `append ${rows}`,
-      `${signal} [{"job":"s","instance":"","latestMs":${NOW_MS}}] ${NOW_MS}`,
+      `${signal} [{"job":"s","instance":"","earliestMs":${NOW_MS},"latestMs":${NOW_MS}}] ${NOW_MS}`,
     ]);
     if (signal === 'metrics') {
       expect(harness.rows).toMatchObject([

@@ -267,7 +267,7 @@ describe(`metrics of the SDK, seed ${SEED}`, () => {
       });
     }
     expect(harness.calls[1]).toMatch(
-      /^metrics \[\{"job":"shop\/checkout","instance":"checkout-1","latestMs":\d+\}\] \d+$/,
+      /^metrics \[\{"job":"shop\/checkout","instance":"checkout-1","earliestMs":\d+,"latestMs":\d+\}\] \d+$/,
     );
     await provider.shutdown();
   });

@@ -33,7 +33,7 @@ describe('a request that is stored whole', () => {
     expect(answer).toMatchObject({ status: 204, text: '', written: message === V1 ? undefined : '1 0 0' });
     expect(harness.batches.flatMap(rowsOf)).toHaveLength(1);
     expect(harness.calls).toEqual([
-      `streams metrics [{"job":"api","instance":"a:1","latestMs":${T}}] 7`,
+      `streams metrics [{"job":"api","instance":"a:1","earliestMs":${T},"latestMs":${T}}] 7`,
       'accepted remote_write metrics 1',
       'answered remote_write metrics 204',
     ]);
@@ -123,7 +123,7 @@ describe('a request of which something is left out', () => {
     expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8');
     expect(harness.batches.flatMap(rowsOf)).toHaveLength(1);
     expect(harness.calls).toEqual([
-      `streams metrics [{"job":"api","instance":"a:1","latestMs":${T}}] 7`,
+      `streams metrics [{"job":"api","instance":"a:1","earliestMs":${T},"latestMs":${T}}] 7`,
       'accepted remote_write metrics 1',
       'rejected remote_write metrics bad_metric_name 2',
       'answered remote_write metrics 400',

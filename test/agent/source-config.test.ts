@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { DEFAULT_SHARE } from '../../src/agent/load-gate.ts';
 import { hasSource, readSourceAgentConfig } from '../../src/agent/source-config.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'comity-source-config-'));
@@ -27,6 +28,7 @@ test('paths and secrets are resolved, the rest has defaults', () => {
     policy: join(dir, 'p.yaml'),
     token: '0123456789abcdef',
     domainLabel: 'domain',
+    share: DEFAULT_SHARE,
     source: {
       url: 'https://p:9090',
       engine: 'victoriametrics',

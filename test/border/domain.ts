@@ -17,6 +17,7 @@ import { parsePolicy } from '../../src/policy/document.ts';
 import { ALL_FEATURES, NO_FEATURES, type PromqlFeatures } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { openQueries, type QueryShard } from '../../src/shard/queries.ts';
+import { ASKED_BESIDE, REQUEST_ID } from '../plan/beside.ts';
 import { memoryShards } from '../shard/memory-shards.ts';
 
 /** The time that tests ask about. */
@@ -32,6 +33,7 @@ const STATUS: DomainStatus = {
   heldFromMs: 0,
   rawBytesHeld: 0,
   releasedBytes: 0,
+  gaps: [],
 };
 
 /** What shards need to know to hand anything out. */
@@ -40,7 +42,13 @@ export function readingBy(policy: string) {
 }
 
 export function borderOver(data: Border['data'], policy: string): Border {
-  return { policy: parsePolicy(policy, 'test', 'eu', 'domain'), data, status: () => STATUS };
+  return {
+    policy: parsePolicy(policy, 'test', 'eu', 'domain'),
+    data,
+    status: () => STATUS,
+    coverage: async ({ grid }) => [{ steps: grid.steps, observed: 1, expected: 1 }],
+    late: () => undefined,
+  };
 }
 
 /** The fragments that a hub makes of a query. */
@@ -80,20 +88,27 @@ export function testDomain(
   const queries = openQueries(typeof shards === 'function' ? shards() : memoryShards(shards, 1, readingBy(policy)));
   const border = borderOver(watched(queries), policy);
   const request = (fragments: readonly Fragment[], features: PromqlFeatures) =>
-    decodeQueryRequest(encodeQueryRequest({ lookbackMs: 300_000, timeLeftMs: 10_000, features, fragments }));
+    decodeQueryRequest(
+      encodeQueryRequest({ lookbackMs: 300_000, timeLeftMs: 10_000, features, fragments, ...ASKED_BESIDE }),
+    );
   return {
     async ask(fragments, features = NO_FEATURES) {
       const released = await releaseQuery(request(fragments, features), border, FOREVER);
       const bytes = Buffer.from(openReleased(released).bytes);
-      return { bytes, fragments: decodeQueryAnswer(bytes, { fragments }).fragments };
+      return { bytes, fragments: decodeQueryAnswer(bytes, { ...ASKED_BESIDE, fragments }).fragments };
     },
     async explain(fragments) {
       const released = await releaseExplain(request(fragments, NO_FEATURES), border, FOREVER);
-      return decodeExplainAnswer(openReleased(released).bytes, { fragments }).verdicts;
+      return decodeExplainAnswer(openReleased(released).bytes, { fragments, id: REQUEST_ID }).verdicts;
     },
     async labels(query) {
-      const released = await releaseLabels(query, border, FOREVER);
-      const { status: _status, ...rest } = decodeLabelsAnswer(openReleased(released).bytes, 50);
+      const request = { ...query, id: REQUEST_ID };
+      const released = await releaseLabels(request, border, FOREVER);
+      const {
+        status: _status,
+        id: _id,
+        ...rest
+      } = decodeLabelsAnswer(openReleased(released).bytes, { ...request, limit: 50 });
       return rest;
     },
     close: () => queries.close(),

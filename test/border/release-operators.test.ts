@@ -6,6 +6,7 @@ import { labelsRecord } from '../../src/model/labels.ts';
 import { decodeQueryAnswer } from '../../src/plan/frames/query-codec.ts';
 import { ALL_FEATURES, NO_FEATURES, type PromqlFeatures } from '../../src/promql/features.ts';
 import { openQueries } from '../../src/shard/queries.ts';
+import { ASKED_BESIDE } from '../plan/beside.ts';
 import { memoryShards, overPort } from '../shard/memory-shards.ts';
 import { CANARY, HELD, POLICY } from './canaries.ts';
 import { anyFragment, borderOver, readingBy, testDomain, type Answered } from './domain.ts';
@@ -119,13 +120,13 @@ it('a fragment that cannot be read costs only itself', async () => {
   const fragments = [anyFragment('up'), anyFragment('partial sum(m)')];
   const refusal = { code: 'unsupported', name: 'function foo' } as const;
   const border = borderOver(openQueries(memoryShards(HELD, 1, readingBy(POLICY))), POLICY);
-  const query = { lookbackMs: 300_000, timeLeftMs: 10_000, features: NO_FEATURES };
+  const query = { lookbackMs: 300_000, timeLeftMs: 10_000, features: NO_FEATURES, ...ASKED_BESIDE };
   const released = await releaseQuery(
     { ...query, fragments: [{ answer: 'unread', refusal }, fragments[1]!] },
     border,
     new AbortController().signal,
   );
-  expect(decodeQueryAnswer(openReleased(released).bytes, { fragments }).fragments).toMatchObject([
+  expect(decodeQueryAnswer(openReleased(released).bytes, { ...ASKED_BESIDE, fragments }).fragments).toMatchObject([
     { refusal },
     { rows: [{ labels: [] }] },
   ]);

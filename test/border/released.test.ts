@@ -14,6 +14,7 @@ import { NO_FEATURES } from '../../src/promql/features.ts';
 import { localShard } from '../../src/shard/local-shard.ts';
 import { openQueries } from '../../src/shard/queries.ts';
 import { memorySource } from '../memory-source.ts';
+import { ASKED_BESIDE } from '../plan/beside.ts';
 import { bareSource } from '../shard/memory-shards.ts';
 import { anyFragment, borderOver, readingBy } from './domain.ts';
 
@@ -106,11 +107,17 @@ describe('the federation endpoint', () => {
       expect(decodeErrorAnswer(old.rawPayload)).toEqual({ version: FEDERATION_VERSION, code: 'unsupported' });
     }
     const fragments = [anyFragment('partial sum(up)'), anyFragment('up')];
-    const request = encodeQueryRequest({ lookbackMs: 1, timeLeftMs: 1_000, features: NO_FEATURES, fragments });
+    const request = encodeQueryRequest({
+      lookbackMs: 1,
+      timeLeftMs: 1_000,
+      features: NO_FEATURES,
+      fragments,
+      ...ASKED_BESIDE,
+    });
     const url = '/federation/v1/explain';
     const answer = await app.inject({ method: 'POST', url, headers, payload: Buffer.from(request) });
     expect(answer.statusCode).toBe(200);
-    expect(decodeExplainAnswer(answer.rawPayload, { fragments }).verdicts).toEqual([
+    expect(decodeExplainAnswer(answer.rawPayload, { ...ASKED_BESIDE, fragments }).verdicts).toEqual([
       { rules: [{ metric: 'up', class: 'aggregate', rule: 'default' }], series: 0 },
       { refusal: { code: 'class_aggregate', name: 'up', node: 0 } },
     ]);

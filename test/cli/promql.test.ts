@@ -12,6 +12,7 @@ import { labelsOf } from '../../src/model/labels.ts';
 import { localShard } from '../../src/shard/local-shard.ts';
 import { openQueries } from '../../src/shard/queries.ts';
 import { memorySource } from '../memory-source.ts';
+import { bareSource } from '../shard/memory-shards.ts';
 
 interface Ended {
   readonly code: number;
@@ -143,7 +144,7 @@ describe('check', () => {
   const app = httpServer(pino({ level: 'silent' }));
   let url: string;
   beforeAll(async () => {
-    const shard = localShard({ ...memorySource(held), metadata: () => [], exemplars: () => [] });
+    const shard = localShard(bareSource(memorySource(held)));
     localQueryApi(app, {
       queries: openQueries([shard]),
       onFault(error) {

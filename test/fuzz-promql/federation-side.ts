@@ -1,3 +1,4 @@
+import { newTraceparent } from '../../src/base/traceparent.ts';
 import { instantQuery, limitRows, rangeQuery, readQuery } from '../../src/api/query.ts';
 import { toComityError, type ComityError } from '../../src/base/errors.ts';
 import { noteTexts } from '../../src/engine/notes.ts';
@@ -75,7 +76,8 @@ async function answerOf(
   const kind = when.kind === 'instant' ? instantQuery : rangeQuery;
   try {
     const params = readQuery(requestParameters(query, when), kind, { ...DEFAULTS, features });
-    const asked = { ...params, features, allowPartial: true };
+    const { signal } = new AbortController();
+    const asked = { ...params, features, allowPartial: true, signal, trace: newTraceparent() };
     const { value, coverage, notes } = await runQuery(asked, { registry, domainLabel });
     if (!coverage.complete) throw new IncompleteError(coverage);
     const data = JSON.parse(`{${kind.json(limitRows(value, kind, 0).value, params.grid)}}`) as object;

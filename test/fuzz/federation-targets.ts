@@ -13,14 +13,22 @@ import {
 import { mergeFragment } from '../../src/plan/merge.ts';
 import { ALL_FEATURES, NO_FEATURES } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
-import { randomAnswer, randomFragments, STATUS } from '../plan/random-frames.ts';
+import { REQUEST_ID } from '../plan/beside.ts';
+import { randomAnswer, randomBeside, randomFragments, STATUS } from '../plan/random-frames.ts';
 import type { Random } from '../random.ts';
+import { listTargets } from './list-targets.ts';
 import type { FuzzTarget } from './target.ts';
 
 /** What hub and agent read of each other. What a hub could read it merges as well. */
 export function federationTargets(): FuzzTarget[] {
-  return [request(), ...ANSWERS.map(([name, text]) => answer(name, fragmentsOf(text))), explained()];
+  return [request(), ...ANSWERS.map(([name, text]) => answer(name, fragmentsOf(text))), explained(), ...listTargets()];
 }
+
+/** What is asked beside the fragments. */
+const BESIDE = {
+  id: REQUEST_ID,
+  coverage: [10, 3].map((steps) => ({ grid: { startMs: 0, stepMs: 15_000, steps }, reads: [] })),
+};
 
 /** Queries whose fragments have answers of every kind. */
 const ANSWERS = [
@@ -45,6 +53,7 @@ function request(): FuzzTarget {
         timeLeftMs: 10_000,
         features: random.chance(0.5) ? ALL_FEATURES : NO_FEATURES,
         fragments: randomFragments(random),
+        ...randomBeside(random),
       }),
     decode(input) {
       for (const fragment of decodeQueryRequest(input).fragments) {
@@ -58,9 +67,9 @@ function request(): FuzzTarget {
 function answer(name: string, fragments: readonly Fragment[]): FuzzTarget {
   return {
     name,
-    valid: (random) => encodeQueryAnswer(randomAnswer(random, fragments), fragments),
+    valid: (random) => encodeQueryAnswer(randomAnswer(random, fragments, BESIDE), fragments),
     decode(input) {
-      const parts = [1, 2].map(() => decodeQueryAnswer(input, { fragments }).fragments);
+      const parts = [1, 2].map(() => decodeQueryAnswer(input, { ...BESIDE, fragments }).fragments);
       fragments.forEach((fragment, index) => {
         const rows = parts.flatMap((part) => {
           const one = part[index]!;
@@ -76,8 +85,9 @@ function explained(): FuzzTarget {
   const { fragments } = distribute(parseExpr('sum(a) + sum(b)'), instantGrid(0), { domainLabel: 'domain' });
   return {
     name: 'explain-answer',
-    valid: (random) => encodeExplainAnswer({ status: STATUS, verdicts: fragments.map(() => verdict(random)) }),
-    decode: (input) => void decodeExplainAnswer(input, { fragments }),
+    valid: (random) =>
+      encodeExplainAnswer({ ...BESIDE, status: STATUS, verdicts: fragments.map(() => verdict(random)) }),
+    decode: (input) => void decodeExplainAnswer(input, { ...BESIDE, fragments }),
   };
 }
 

@@ -15,16 +15,18 @@ import {
 } from '../../src/plan/frames/query-codec.ts';
 import { preorder } from '../../src/plan/frames/preorder.ts';
 import { decodeErrorAnswer, decodeStatusAnswer, encodeErrorAnswer } from '../../src/plan/frames/status-codec.ts';
+import { FEDERATION_VERSION } from '../../src/plan/frames/version.ts';
 import { ALL_FEATURES, NO_FEATURES, type PromqlFeatures } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { printExpr } from '../../src/promql/print.ts';
+import { ASKED_BESIDE, REQUEST_ID } from './beside.ts';
 
 const GRID = instantGrid(60_000);
 
 function requestFor(text: string, features: PromqlFeatures = NO_FEATURES): FragmentQuery<Fragment> {
   const expr = parseExpr(text, ALL_FEATURES);
   const { fragments } = distribute(expr, GRID, { domainLabel: 'domain', approx: 0.01 });
-  return { lookbackMs: 300_000, timeLeftMs: 10_000, features, fragments };
+  return { lookbackMs: 300_000, timeLeftMs: 10_000, features, fragments, ...ASKED_BESIDE };
 }
 
 function readable(fragment: AskedFragment): Fragment {
@@ -102,7 +104,7 @@ const fragmentCodec = messageCodec<object>('federation.proto', `${PACKAGE}.Fragm
 const vector = { vector: { matchers: [{ name: '__name__', op: '=', value: 'x' }] } };
 const one = { startMs: 0, stepMs: 1, steps: 1 };
 const encode = (fragments: readonly Uint8Array[], more: object = {}) =>
-  requestCodec.encode({ version: 3, lookbackMs: 1, fragments, ...more });
+  requestCodec.encode({ version: FEDERATION_VERSION, lookbackMs: 1, fragments, id: REQUEST_ID, ...more });
 const sane = fragmentCodec.encode({ answer: 'vector', expr: vector, grid: one });
 
 describe('a tree that no parser makes is refused', () => {
@@ -221,10 +223,20 @@ describe('what this version does not know costs the fragment that has it, by nam
       ['unsupported', 'promql-time-travel'],
       ['unsupported', 'promql-time-travel'],
     ]);
-    const bytes = Buffer.concat([encode([sane]), field(17)]);
-    expect(decodeQueryRequest(bytes).fragments).toEqual([
-      { answer: 'unread', refusal: { code: 'unsupported', name: 'QueryRequest field 17' } },
-    ]);
+  });
+
+  it('but for fields: these cost the request', () => {
+    const unsupported = (name: string) =>
+      expect.objectContaining({ code: 'unsupported', message: `unsupported: unknown ${name}` });
+    for (const [number, inner, name] of [
+      [17, [], 'QueryRequest field 17'],
+      [6, [field(9)], 'CoverageQuestion field 9'],
+      [6, [wrap(2, field(9))], 'CoverageRead field 9'],
+      [7, [field(9)], 'Since field 9'],
+    ] as const) {
+      const bytes = Buffer.concat([encode([sane]), wrap(number, ...inner)]);
+      expect(() => decodeQueryRequest(bytes), name).toThrow(unsupported(name));
+    }
   });
 
   it('a name that is no name is cut', () => {
@@ -255,7 +267,7 @@ describe('another version is refused by name', () => {
   const any = messageCodec<{ version: number }>('federation.proto', `${PACKAGE}.AnyMessage`);
   const request = requestFor('sum(x)');
 
-  it.each([1, 2, 4, 2 ** 31])('%i', (version) => {
+  it.each([1, 2, 3, 5, 2 ** 31])('%i', (version) => {
     // What a version of that number may have had where this one has fields of other types.
     const bytes = Buffer.concat([any.encode({ version }), Uint8Array.of((4 << 3) | 2, 1, 65), field(99)]);
     for (const decode of [
@@ -264,15 +276,15 @@ describe('another version is refused by name', () => {
       () => decodeExplainAnswer(bytes, request),
       () => decodeStatusAnswer(bytes),
     ]) {
-      expect(decode).toThrow(`unsupported: version ${version} of the federation protocol, this is 3`);
+      expect(decode).toThrow(`unsupported: version ${version} of the federation protocol, this is 4`);
     }
   });
 
   it('and an error is read whatever its version', () => {
-    expect(decodeErrorAnswer(encodeErrorAnswer('unsupported'))).toEqual({ version: 3, code: 'unsupported' });
+    expect(decodeErrorAnswer(encodeErrorAnswer('unsupported'))).toEqual({ version: 4, code: 'unsupported' });
     const errors = messageCodec<object>('federation.proto', `${PACKAGE}.ErrorAnswer`);
-    const bytes = Buffer.concat([errors.encode({ version: 4, code: 'limit' }), field(3)]);
-    expect(decodeErrorAnswer(bytes)).toEqual({ version: 4, code: 'limit' });
+    const bytes = Buffer.concat([errors.encode({ version: 5, code: 'limit' }), field(3)]);
+    expect(decodeErrorAnswer(bytes)).toEqual({ version: 5, code: 'limit' });
   });
 });
 

@@ -13,6 +13,7 @@ import {
   encodeQueryRequest,
   type FragmentAnswer,
   type FragmentQuery,
+  type QueryAnswer,
 } from '../../src/plan/frames/query-codec.ts';
 import {
   decodeLabelsAnswer,
@@ -32,12 +33,7 @@ import type { Aggregate, Expr, VectorSelector } from '../../src/promql/ast.ts';
 import { ALL_FEATURES } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 
-/** A message whose bytes are kept in fixtures/federation, with what it says beside it. */
-export interface Golden {
-  readonly name: string;
-  encode(): Uint8Array;
-  decode(bytes: Uint8Array): unknown;
-}
+import { listGoldens, type Golden } from './golden-lists.ts';
 
 /** As JSON has it: typed arrays as arrays, numbers that JSON does not have as words. */
 export function readable(value: unknown): unknown {
@@ -65,7 +61,10 @@ const STATUS: DomainStatus = {
   heldFromMs: 1_767_139_200_000,
   rawBytesHeld: 48_000_000_000,
   releasedBytes: 65_536,
+  gaps: [{ fromMs: 1_767_200_000_000, toMs: 1_767_200_090_000 }],
 };
+
+const ID = Uint8Array.of(0, 17, 34, 51, 68, 85, 102, 255);
 
 function tree(text: string): Expr {
   return normalise(parseExpr(text, ALL_FEATURES), GRID, text);
@@ -76,6 +75,18 @@ const partial = (text: string): Fragment => ({ answer: 'partial', expr: tree(tex
 
 /** Every kind of node, of answer and of grid. */
 const REQUEST: FragmentQuery<Fragment> = {
+  id: ID,
+  since: { epoch: '0123456789abcdef', sequence: 41 },
+  coverage: [
+    {
+      grid: GRID,
+      reads: [
+        { metric: 'x_total', fromMs: -240_000, toMs: 60_000, fixed: false },
+        { metric: '', fromMs: 1_767_225_300_000, toMs: 1_767_225_600_500, fixed: true },
+      ],
+    },
+    { grid: { startMs: 0, stepMs: 15_000, steps: 5 }, reads: [] },
+  ],
   lookbackMs: 300_000,
   timeLeftMs: 9_500,
   features: { ...ALL_FEATURES, keptStartsReset: true },
@@ -198,7 +209,33 @@ function sketch(): PartialColumns {
 
 const fragments = ANSWERED.map(([fragment]) => fragment);
 
+const ANSWER: QueryAnswer = {
+  id: ID,
+  status: STATUS,
+  fragments: ANSWERED.map(([, answer]) => answer),
+  coverage: [
+    {
+      runs: [
+        { steps: STEPS - 1, observed: 12, expected: 12 },
+        { steps: 1, observed: 0, expected: 300 },
+      ],
+      suppressible: true,
+    },
+    { runs: [{ steps: 5, observed: 0, expected: 0 }], suppressible: false },
+  ],
+  late: {
+    epoch: '0123456789abcdef',
+    sequence: 43,
+    everything: false,
+    intervals: [
+      { fromMs: -60_000, toMs: -1 },
+      { fromMs: 1_767_225_540_000, toMs: 1_767_225_599_999 },
+    ],
+  },
+};
+
 const EXPLAINED: ExplainAnswer = {
+  id: ID,
   status: STATUS,
   verdicts: [
     {
@@ -212,7 +249,12 @@ const EXPLAINED: ExplainAnswer = {
   ],
 };
 
-const SMALL = [{ ...partial('sum by (job) (x)'), grid: { startMs: 0, stepMs: 15_000, steps: 2 } }];
+const SMALL_GRID = { startMs: 0, stepMs: 15_000, steps: 2 };
+const SMALL = {
+  id: ID,
+  fragments: [{ ...partial('sum by (job) (x)'), grid: SMALL_GRID }],
+  coverage: [{ grid: SMALL_GRID, reads: [{ metric: 'x', fromMs: -300_000, toMs: 0, fixed: false }] }],
+};
 
 /** What docs/federation.md explains byte by byte. */
 export const SMALL_ANSWER: Golden = {
@@ -220,13 +262,21 @@ export const SMALL_ANSWER: Golden = {
   encode: () => {
     const fields = [Float64Array.of(0, 2.5), new Float64Array(2)];
     const rows = [{ labels: ['job', 'api'], columns: { present: Uint8Array.of(0, 1), fields } }];
-    const status = { ...STATUS, domain: 'eu', policyDigest: '', settledUntilMs: 15_000, heldFromMs: 0 };
+    const status = { ...STATUS, domain: 'eu', policyDigest: '', settledUntilMs: 15_000, heldFromMs: 0, gaps: [] };
+    const runs = [{ steps: 2, observed: 11, expected: 12 }];
+    const late = { epoch: 'e', sequence: 3, everything: false, intervals: [{ fromMs: 0, toMs: 59_999 }] };
     return encodeQueryAnswer(
-      { status: { ...status, rawBytesHeld: 0, releasedBytes: 0 }, fragments: [{ rows, notes: [] }] },
-      SMALL,
+      {
+        id: ID,
+        status: { ...status, rawBytesHeld: 0, releasedBytes: 0 },
+        fragments: [{ rows, notes: [] }],
+        coverage: [{ runs, suppressible: false }],
+        late,
+      },
+      SMALL.fragments,
     );
   },
-  decode: (bytes) => decodeQueryAnswer(bytes, { fragments: SMALL }),
+  decode: (bytes) => decodeQueryAnswer(bytes, SMALL),
 };
 
 export const GOLDENS: readonly Golden[] = [
@@ -234,13 +284,14 @@ export const GOLDENS: readonly Golden[] = [
   { name: 'query-request', encode: () => encodeQueryRequest(REQUEST), decode: decodeQueryRequest },
   {
     name: 'query-answer',
-    encode: () => encodeQueryAnswer({ status: STATUS, fragments: ANSWERED.map(([, answer]) => answer) }, fragments),
-    decode: (bytes) => decodeQueryAnswer(bytes, { fragments }),
+    encode: () => encodeQueryAnswer(ANSWER, fragments),
+    decode: (bytes) => decodeQueryAnswer(bytes, { ...REQUEST, fragments }),
   },
   {
     name: 'labels-request',
     encode: () =>
       encodeLabelsRequest({
+        id: ID,
         name: 'job',
         selectors: [[{ name: '__name__', op: '=', value: 'up' }], [{ name: 'a', op: '!~', value: 'b|c' }]],
         fromMs: 1,
@@ -251,19 +302,21 @@ export const GOLDENS: readonly Golden[] = [
   },
   {
     name: 'labels-answer',
-    encode: () => encodeLabelsAnswer({ status: STATUS, values: ['api', 'büro'] }),
-    decode: (bytes) => decodeLabelsAnswer(bytes, 100),
+    encode: () => encodeLabelsAnswer({ id: ID, status: STATUS, values: ['api', 'büro'] }),
+    decode: (bytes) => decodeLabelsAnswer(bytes, { id: ID, limit: 100 }),
   },
   {
     name: 'labels-refused',
-    encode: () => encodeLabelsAnswer({ status: STATUS, refusal: { code: 'label_not_permitted', name: 'user' } }),
-    decode: (bytes) => decodeLabelsAnswer(bytes, 100),
+    encode: () =>
+      encodeLabelsAnswer({ id: ID, status: STATUS, refusal: { code: 'label_not_permitted', name: 'user' } }),
+    decode: (bytes) => decodeLabelsAnswer(bytes, { id: ID, limit: 100 }),
   },
   {
     name: 'explain-answer',
     encode: () => encodeExplainAnswer(EXPLAINED),
-    decode: (bytes) => decodeExplainAnswer(bytes, { fragments: [vector('x + y'), REQUEST.fragments[3]!] }),
+    decode: (bytes) => decodeExplainAnswer(bytes, { id: ID, fragments: [vector('x + y'), REQUEST.fragments[3]!] }),
   },
+  ...listGoldens(STATUS),
   { name: 'status-answer', encode: () => encodeStatusAnswer(STATUS), decode: decodeStatusAnswer },
   { name: 'error-answer', encode: () => encodeErrorAnswer('bad_data'), decode: decodeErrorAnswer },
 ];

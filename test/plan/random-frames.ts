@@ -22,13 +22,21 @@ import {
 import type { PartialColumns } from '../../src/partial/partial.ts';
 import type { AnswerRow } from '../../src/plan/frames/columns-codec.ts';
 import { distribute, type Fragment } from '../../src/plan/distribute.ts';
-import type { QueryAnswer } from '../../src/plan/frames/query-codec.ts';
+import {
+  NOTHING_KNOWN,
+  type CoverageQuestion,
+  type CoverageRun,
+  type CoverageRuns,
+  type LateTold,
+} from '../../src/plan/frames/coverage-codec.ts';
+import type { FragmentQuery, QueryAnswer } from '../../src/plan/frames/query-codec.ts';
 import { nodesIn } from '../../src/plan/frames/preorder.ts';
 import type { Refusal } from '../../src/plan/frames/refusal-codec.ts';
 import type { DomainStatus } from '../../src/plan/frames/status-codec.ts';
 import { ALL_FEATURES } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import type { Random } from '../random.ts';
+import { ASKED_BESIDE } from './beside.ts';
 
 export const STATUS: DomainStatus = {
   domain: 'eu',
@@ -39,6 +47,10 @@ export const STATUS: DomainStatus = {
   heldFromMs: 1_795_000_000_000,
   rawBytesHeld: 5e9,
   releasedBytes: 7,
+  gaps: [
+    { fromMs: -5, toMs: 0 },
+    { fromMs: 1_795_000_000_000, toMs: 1_795_000_060_000 },
+  ],
 };
 
 const QUERIES = [
@@ -63,10 +75,66 @@ export function randomFragments(random: Random): readonly Fragment[] {
   return distribute(parseExpr(text, ALL_FEATURES), grid, { domainLabel: 'domain', approx }).fragments;
 }
 
-/** An answer as an agent makes it, in whose notes spans begin with the index of the node. */
-export function randomAnswer(random: Random, fragments: readonly Fragment[]): QueryAnswer {
+/** What is asked beside the fragments. */
+export function randomBeside(random: Random): Pick<FragmentQuery, 'coverage' | 'since' | 'id'> {
   return {
+    coverage: Array.from({ length: random.int(0, 3) }, () => randomQuestion(random)),
+    since: random.chance(0.3) ? NOTHING_KNOWN : { epoch: 'a1b2', sequence: random.int(0, 1e9) },
+    id: Uint8Array.from({ length: 8 }, () => random.int(0, 255)),
+  };
+}
+
+function randomQuestion(random: Random): CoverageQuestion {
+  const grid = { startMs: random.int(-1e6, 1e12), stepMs: random.int(1, 60_000), steps: random.int(1, 100) };
+  const reads = Array.from({ length: random.int(0, 4) }, () => {
+    const fromMs = random.int(-1e12, 1e6);
+    return {
+      metric: random.pick(['', 'x', 'büro']),
+      fromMs,
+      toMs: fromMs + random.int(0, 1e6),
+      fixed: random.chance(0.3),
+    };
+  });
+  return { grid, reads };
+}
+
+/** Runs that add up to the steps of the grid. */
+function randomRuns(random: Random, { grid }: CoverageQuestion): CoverageRuns {
+  const runs: CoverageRun[] = [];
+  for (let left = grid.steps; left > 0;) {
+    const steps = random.int(1, left);
+    const expected = random.int(0, 1_000);
+    runs.push({ steps, observed: random.int(0, expected), expected });
+    left -= steps;
+  }
+  return { runs, suppressible: random.chance(0.5) };
+}
+
+function randomLate(random: Random): LateTold | undefined {
+  if (random.chance(0.3)) return undefined;
+  const mark = { epoch: 'c3d4', sequence: random.int(0, 1e12) };
+  if (random.chance(0.2)) return { ...mark, everything: true, intervals: [] };
+  let atMs = -8.64e15;
+  const intervals = Array.from({ length: random.int(0, 5) }, () => {
+    const fromMs = atMs + random.int(0, 1e12);
+    const toMs = fromMs + random.int(0, 1e6);
+    atMs = toMs + 1;
+    return { fromMs, toMs };
+  });
+  return { ...mark, everything: false, intervals };
+}
+
+/** An answer as an agent makes it, in whose notes spans begin with the index of the node. */
+export function randomAnswer(
+  random: Random,
+  fragments: readonly Fragment[],
+  { coverage, id }: Pick<FragmentQuery, 'coverage' | 'id'> = ASKED_BESIDE,
+): QueryAnswer {
+  return {
+    id,
     status: STATUS,
+    coverage: coverage.map((question) => randomRuns(random, question)),
+    late: randomLate(random),
     fragments: fragments.map((fragment) => {
       if (random.chance(0.2)) return { refusal: randomRefusal(random, nodesIn(fragment.expr)) };
       const notes = Array.from({ length: random.int(0, 2) }, () => randomNote(random, nodesIn(fragment.expr)));

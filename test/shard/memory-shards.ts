@@ -10,7 +10,15 @@ import { memorySource } from '../memory-source.ts';
 
 /** A source with nothing beside its samples. */
 export function bareSource(source: Source): ShardSource {
-  return { ...source, metadata: () => [], exemplars: () => [] };
+  return {
+    ...source,
+    size(matchers, fromMs, toMs) {
+      const found = [...source.select(matchers, fromMs, toMs)];
+      return { series: found.length, samples: found.reduce((sum, { times }) => sum + times.length, 0) };
+    },
+    metadata: () => [],
+    exemplars: () => [],
+  };
 }
 
 /** Series spread over `count` shards in this thread as an agent spreads them. */

@@ -153,7 +153,7 @@ test(
       const domains = await federationStatus(hubUrl);
       expect(domains.find((one) => one.domain === 'us-east')?.reachable).toBe(false);
 
-      const healed = await until('us-east is back', 25_000, async () => {
+      const healed = await until('us-east is back', 60_000, async () => {
         const answer = await ask(hubUrl, BY_SERVICE.rate.query);
         return isWhole(answer, BY_SERVICE.rate.series) ? answer : undefined;
       });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAgent, type Agent } from '../../src/agent/agent.ts';
 import { ingest } from '../../src/agent/ingest.ts';
+import type { DispatchLimits } from '../../src/hub/config.ts';
 import { startHub } from '../../src/hub/hub.ts';
 import type { PromqlFeatures } from '../../src/promql/features.ts';
 import type { Appended, Batch } from '../../src/model/batch.ts';
@@ -16,15 +17,26 @@ export interface FederationOptions {
   jurisdiction?(domain: string): string;
   /** Threads of a domain's agent; none when not given. */
   shards?(domain: string): number;
+  /** How the hub reaches a domain's agent, if not at its own address, and what it may ask there. */
+  link?(domain: string, url: string): Promise<DispatchLimits & { readonly url?: string }>;
   /** Of the hub, which asks its domains with them; none when not given. */
   readonly features?: PromqlFeatures;
 }
+
+type Link = DispatchLimits & {
+  readonly name: string;
+  readonly jurisdiction: string;
+  readonly url: string;
+  readonly token: string;
+};
 
 /** Agents and a hub of this process that speak over HTTP on the loopback interface. */
 export interface Federation {
   /** Root of the hub's HTTP API, without a slash at the end. */
   readonly url: string;
   readonly agents: ReadonlyMap<string, Agent>;
+  /** How the hub reaches them, for one more hub. */
+  readonly links: readonly Link[];
   /** Closes the hub, then the agents, and removes their data. */
   close(): Promise<void>;
 }
@@ -39,7 +51,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
   };
   const jurisdiction = (domain: string): string => options.jurisdiction?.(domain) ?? 'TEST';
   try {
-    const links = [];
+    const links: Link[] = [];
     for (const domain of options.domains) {
       const policy = join(dir, `${domain}.policy.yaml`);
       await writeFile(policy, options.policy(domain));
@@ -55,7 +67,14 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       });
       agents.set(domain, agent);
       stops.push(() => agent.close());
-      links.push({ name: domain, jurisdiction: jurisdiction(domain), url: agent.federationUrl, token });
+      const url = agent.federationUrl;
+      links.push({
+        name: domain,
+        jurisdiction: jurisdiction(domain),
+        url,
+        token,
+        ...(await options.link?.(domain, url)),
+      });
     }
     const hub = await startHub({
       listen: '127.0.0.1:0',
@@ -63,7 +82,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       ...(options.features === undefined ? {} : { features: options.features }),
     });
     stops.push(() => hub.close());
-    return { url: hub.url, agents, close };
+    return { url: hub.url, agents, links, close };
   } catch (error) {
     await close();
     throw error;

@@ -171,7 +171,7 @@ describe('refusals name the piece, the rule, the domain and what works instead',
       'refused',
       expect.stringContaining('regional_total is sealed in domain ap'),
     ]);
-    expect(body.warnings).toEqual([body.warnings[0], body.warnings[0]]);
+    expect(body.warnings).toHaveLength(1);
     expect(body.warnings[0]).toMatch(/^partial answer: .*ap refused/);
   });
 
@@ -240,7 +240,10 @@ describe('a hub without one of its domains', () => {
     const [eu, us, ap] = body.data.coverage.domains;
     expect(eu).toMatchObject({ status: 'refused', reason: expect.stringContaining('token') });
     expect(us).toMatchObject({ status: 'unreachable', reason: expect.stringContaining('malformed') });
-    expect(ap).toMatchObject({ status: 'unreachable', reason: 'connection refused' });
+    expect(ap).toMatchObject({
+      status: 'unreachable',
+      reason: expect.stringMatching(/^connection refused; it was never heard/),
+    });
   });
 });
 
@@ -253,7 +256,7 @@ describe('a domain that dies', () => {
         callApi(small.url, '/api/v1/query', params, { headers });
       const partial = await ask({ query: 'count(up) or vector(0)' });
       expect(partial.body.data.coverage.domains[1]).toMatchObject({ domain: 'b', status: 'unreachable' });
-      expect(partial.body.warnings[0]).toContain('b unreachable (connection refused)');
+      expect(partial.body.warnings[0]).toContain('b unreachable (connection refused');
       for (const [params, headers] of [
         [{ query: 'sum(up)', partial_response: 'false' }, {}],
         [{ query: 'sum(up)' }, { FromAlert: 'true' }],

@@ -19,6 +19,7 @@ const status = (domain: string) => ({
   settledUntilMs: 0,
   rawBytesHeld: 0,
   releasedBytes: 0,
+  gaps: [],
 });
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -60,9 +61,16 @@ function agent(reply: (body: Buffer) => Uint8Array, seen: string[] = []): Server
 const saying =
   (rows: (fields: number) => ColumnsRow[], domain = 'eu') =>
   (body: Buffer): Uint8Array => {
-    const { fragments } = decodeQueryRequest(body);
+    const { fragments, coverage, id } = decodeQueryRequest(body);
     const answers = fragments.map(({ answer }) => ({ rows: rows(answer === 'vector' ? 1 : 2), notes: [] }));
-    return encodeQueryAnswer({ status: status(domain), fragments: answers }, fragments);
+    const covered = coverage.map(({ grid }) => ({
+      runs: [{ steps: grid.steps, observed: 1, expected: 1 }],
+      suppressible: false,
+    }));
+    return encodeQueryAnswer(
+      { id, status: status(domain), fragments: answers, coverage: covered, late: undefined },
+      fragments,
+    );
   };
 
 const row =

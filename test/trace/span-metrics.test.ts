@@ -53,7 +53,7 @@ test('spans of one request become one row a series, with cumulative buckets', ()
   const { batch, taken, rejected, streams } = translate(traceRequest(SERVICE, spans));
   expect(taken).toBe(4);
   expect(rejected).toMatchObject({ count: 0, message: '' });
-  expect(streams).toEqual([{ job: 'shop/checkout', instance: 'i', latestMs: NOW_MS }]);
+  expect(streams).toEqual([{ job: 'shop/checkout', instance: 'i', earliestMs: NOW_MS, latestMs: NOW_MS }]);
   expect(batch.series).toHaveLength(batch.times.length);
   expect(new Set(batch.modes)).toEqual(new Set([ADD]));
   expect(new Set(batch.times)).toEqual(new Set([NOW_MS]));

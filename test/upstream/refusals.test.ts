@@ -10,6 +10,7 @@ import { withDomainLabel } from '../../src/model/labels.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';
 import { findOracle, startOracle, type Oracle } from '../oracle/oracle.ts';
 import { remoteWrite } from '../oracle/remote-write.ts';
+import { ASKED_BESIDE } from '../plan/beside.ts';
 import { memoryShards } from '../shard/memory-shards.ts';
 import { fragmentOf } from './fragments.ts';
 import { minutely, openTestUpstream } from './harness.ts';
@@ -46,12 +47,19 @@ async function said(data: DomainData, text: string, answer: 'vector' | 'partial'
     rawBytesHeld: 0,
     releasedBytes: 0,
     heldFromMs: 0,
+    gaps: [],
   };
-  const border: Border = { policy, data, status: () => status };
+  const border: Border = {
+    policy,
+    data,
+    status: () => status,
+    coverage: async ({ grid }) => [{ steps: grid.steps, observed: 0, expected: 0 }],
+    late: () => undefined,
+  };
   const fragments = [fragmentOf(text, answer)];
-  const query = { lookbackMs: 300_000, timeLeftMs: 20_000, features: NO_FEATURES, fragments };
+  const query = { lookbackMs: 300_000, timeLeftMs: 20_000, features: NO_FEATURES, fragments, ...ASKED_BESIDE };
   const { bytes } = openReleased(await releaseQuery(query, border, new AbortController().signal));
-  const [got] = decodeQueryAnswer(bytes, { fragments }).fragments;
+  const [got] = decodeQueryAnswer(bytes, query).fragments;
   return 'refusal' in got! ? got.refusal : got!.rows.map(({ labels }) => labels.join(' ')).sort();
 }
 

@@ -292,7 +292,12 @@ test('streams are the resources that had a point taken, and all series are in or
       service('a', [earlier]),
     ].flat(),
   });
-  expect(streams).toEqual([{ job: 'a', instance: '1', latestMs: NOW_MS }]);
+  const heard = (earliestMs: number, latestMs: number) => ({ job: 'a', instance: '1', earliestMs, latestMs });
+  expect(streams).toEqual([
+    heard(NOW_MS, NOW_MS),
+    heard(NOW_MS - 5_000, NOW_MS),
+    heard(NOW_MS - 5_000, NOW_MS - 5_000),
+  ]);
   for (const { labels } of batch.series) expect(compareLabels(labels, labelsOf(labelsRecord(labels)))).toBe(0);
   expect(new Set(batch.modes)).toEqual(new Set([SET]));
 });

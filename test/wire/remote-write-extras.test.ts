@@ -69,7 +69,7 @@ describe('exemplars', () => {
       expect(batch.exemplars).toHaveLength(1);
       expect(batch.times).toHaveLength(0);
       expect(leftOut.reasons.size).toBe(0);
-      expect(streams).toEqual([{ job: 'api', instance: 'a:1', latestMs: -Infinity }]);
+      expect(streams).toEqual([{ job: 'api', instance: 'a:1', earliestMs: Infinity, latestMs: -Infinity }]);
     }
   });
 

@@ -266,8 +266,8 @@ describe('series that come again', () => {
     const before = decode(V1, encode(V1, request(0)));
     for (const message of [V1, V2, V1]) {
       expect(decode(message, encode(message, request(-60_000))).streams).toEqual([
-        { job: 'api', instance: 'a:1', latestMs: T - 57_000 },
-        { job: 'api', instance: 'b:1', latestMs: T - 60_000 },
+        { job: 'api', instance: 'a:1', earliestMs: T - 60_000, latestMs: T - 57_000 },
+        { job: 'api', instance: 'b:1', earliestMs: T - 60_000, latestMs: T - 60_000 },
       ]);
     }
     expect(before.streams.map(({ latestMs }) => latestMs)).toEqual([T + 3_000, T]);

@@ -4,12 +4,14 @@ import type { Admission } from '../../model/admission.ts';
 import type { Metadata } from '../../model/batch.ts';
 import type { BatchBuilder } from '../../model/batch-builder.ts';
 import type { NativeHistogram } from '../../model/histogram.ts';
+import { hearTime, resetTimes, silentTimes, type HeardTimes } from '../../model/heard-times.ts';
 import { withDomainLabel, type Labels } from '../../model/labels.ts';
+import { streamKey, streamOf, type Stream } from '../../model/stream.ts';
 import type { ExposedSeries, ExpositionSink } from '../../wire/scrape/exposition.ts';
 import { isTooLong } from '../../wire/sender-text.ts';
 import type { ScrapeJob } from './job.ts';
 import { sampleLabels } from './sample-labels.ts';
-import type { KnownKey, SeriesCache } from './series-cache.ts';
+import type { ForeignStream, KnownKey, SeriesCache } from './series-cache.ts';
 
 /** How series of one target become those of the store. */
 export interface CollectContext {
@@ -20,12 +22,18 @@ export interface CollectContext {
   readonly domain: string;
   readonly domainLabel: string;
   readonly cache: SeriesCache;
+  /** The target, as its series are stored. */
+  readonly stream: Stream;
+  /** By key, producers that are not the target and whose series it exposes. */
+  readonly foreign: Map<string, ForeignStream>;
   /** What was last stored of each metric family. */
   metadata: ReadonlyMap<string, Metadata>;
 }
 
 /** What came of an exposition so far, as Prometheus counts it. */
 export interface Collected {
+  /** The number of the scrape, of its target's. */
+  readonly scrape: number;
   /** Samples exposed. */
   scraped: number;
   /** Those that relabelling left. */
@@ -34,14 +42,14 @@ export interface Collected {
   added: number;
   /** Samples of a series that came twice without a time of its own: only the first counts. */
   duplicates: number;
-  /** The latest time of a sample that was taken; `-Infinity` when none was. */
-  latestMs: number;
+  /** Of the samples that were taken. */
+  readonly heard: HeardTimes;
   /** Samples and exemplars past a limit of the agent, by reason. */
   readonly leftOut: Map<string, number>;
 }
 
-export function emptyCollected(): Collected {
-  return { scraped: 0, kept: 0, added: 0, duplicates: 0, latestMs: -Infinity, leftOut: new Map() };
+export function emptyCollected(scrape: number): Collected {
+  return { scrape, scraped: 0, kept: 0, added: 0, duplicates: 0, heard: silentTimes(), leftOut: new Map() };
 }
 
 /**
@@ -94,7 +102,8 @@ export function collector(
     cache.seen(key.series, sampleTimeMs === undefined || job.trackTimestampsStaleness);
     lastSeries = builder.series(key.series.handle);
     lastTimeMs = sampleTimeMs ?? timeMs;
-    if (lastTimeMs > collected.latestMs) collected.latestMs = lastTimeMs;
+    hearTime(collected.heard, lastTimeMs);
+    if (key.series.foreign !== undefined) hearForeign(key.series.foreign, scrape, lastTimeMs);
     return true;
   }
 
@@ -148,9 +157,30 @@ function admit(context: CollectContext, exposed: ExposedSeries, collected: Colle
   if (labels === undefined) return cache.add(exposed, undefined);
   const stored = context.admission.series(withDomainLabel(labels, context.domainLabel, context.domain));
   const reason = pastLimit(stored);
-  if (reason === undefined) return cache.add(exposed, stored);
+  if (reason === undefined) return cache.add(exposed, stored, foreignOf(context, stored));
   leaveOut(collected, reason);
   return undefined;
+}
+
+/** Of a farm of producers behind one target, past so many the rest is not known by name. */
+const FOREIGN_PER_TARGET = 10_000;
+
+function foreignOf({ stream, foreign }: CollectContext, labels: Labels): ForeignStream | undefined {
+  const named = streamOf(labels);
+  if (named.job === stream.job && named.instance === stream.instance) return undefined;
+  const key = streamKey(named);
+  let known = foreign.get(key);
+  if (known === undefined && foreign.size < FOREIGN_PER_TARGET) {
+    known = { stream: named, seenIn: 0, ...silentTimes() };
+    foreign.set(key, known);
+  }
+  return known;
+}
+
+function hearForeign(foreign: ForeignStream, scrape: number, timeMs: number): void {
+  if (foreign.seenIn !== scrape) resetTimes(foreign);
+  foreign.seenIn = scrape;
+  hearTime(foreign, timeMs);
 }
 
 function pastLimit(labels: Labels): string | undefined {

@@ -1,6 +1,7 @@
 import { seriesHandle, type SeriesHandle } from '../../model/batch.ts';
 import type { BatchBuilder } from '../../model/batch-builder.ts';
 import { withDomainLabel } from '../../model/labels.ts';
+import { streamOf, type Stream } from '../../model/stream.ts';
 import type { CollectContext } from './collect.ts';
 import { reportLabels } from './sample-labels.ts';
 
@@ -17,20 +18,23 @@ export interface ScrapeReport {
 
 /** The metrics about the scrapes of one target (https://prometheus.io/docs/concepts/jobs_instances/). */
 export interface ReportSeries {
+  /** The target as these series name it. */
+  readonly stream: Stream;
   add(builder: BatchBuilder, timeMs: number, report: ScrapeReport): void;
   /** The target is gone. */
   addStale(builder: BatchBuilder, timeMs: number): void;
 }
 
-export function reportSeries(context: CollectContext, timeoutMs: number): ReportSeries {
+export function reportSeries(context: Omit<CollectContext, 'stream'>, timeoutMs: number): ReportSeries {
   const { job, labels, admission, domain, domainLabel } = context;
 
   function handle(metric: string): SeriesHandle {
     return seriesHandle(admission.series(withDomainLabel(reportLabels(metric, labels), domainLabel, domain)));
   }
 
+  const up = handle('up');
   const metrics: [SeriesHandle, (report: ScrapeReport) => number][] = [
-    [handle('up'), ({ up }) => (up ? 1 : 0)],
+    [up, ({ up }) => (up ? 1 : 0)],
     [handle('scrape_duration_seconds'), ({ durationSeconds }) => durationSeconds],
     [handle('scrape_samples_scraped'), ({ scraped }) => scraped],
     [handle('scrape_samples_post_metric_relabeling'), ({ kept }) => kept],
@@ -44,6 +48,7 @@ export function reportSeries(context: CollectContext, timeoutMs: number): Report
     );
   }
   return {
+    stream: streamOf(up.labels),
     add(builder, timeMs, report) {
       for (const [series, value] of metrics) builder.sample(builder.series(series), timeMs, value(report));
     },

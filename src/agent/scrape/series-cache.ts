@@ -1,17 +1,28 @@
 import { seriesHandle, type SeriesHandle } from '../../model/batch.ts';
+import type { HeardTimes } from '../../model/heard-times.ts';
 import { compareLabels, type Labels } from '../../model/labels.ts';
+import type { Stream } from '../../model/stream.ts';
 import type { ByteTable } from '../../wire/byte-table.ts';
 import type { ExposedSeries } from '../../wire/scrape/exposition.ts';
 
 /** A stored series of one target. Only the cache and the scrape that fills it write to it. */
 export interface TargetSeries {
   readonly handle: SeriesHandle;
+  /** The producer that its labels name, where that is not the target. */
+  readonly foreign: ForeignStream | undefined;
   /** The scrape in which a sample of it came last. */
   seenIn: number;
   /** The scrape in which it came last in a way that makes it stale when it does not come again. */
   trackedIn: number;
   /** Whether it can be found by its labels. */
   listed: boolean;
+}
+
+/** A producer whose series another target exposes, with the times of its samples in a scrape. */
+export interface ForeignStream extends HeardTimes {
+  readonly stream: Stream;
+  /** The scrape in which a sample of it came last. */
+  seenIn: number;
 }
 
 /** What is known of one way in which a target writes a series. */
@@ -33,7 +44,7 @@ export interface SeriesCache {
   readonly scrape: number;
   find(exposed: ExposedSeries): KnownKey | undefined;
   /** Remembers a key; `labels` are as stored, undefined for a dropped series. */
-  add(exposed: ExposedSeries, labels: Labels | undefined): KnownKey;
+  add(exposed: ExposedSeries, labels: Labels | undefined, foreign?: ForeignStream): KnownKey;
   /** A sample of the series came; `track`: it shall be marked as stale once it is missing. */
   seen(series: TargetSeries, track: boolean): void;
   /** Series that came last time and not in the scrape under way. */
@@ -99,9 +110,10 @@ export function seriesCache(table: KeyTable, id: number): SeriesCache {
       }
       return key;
     },
-    add(exposed, labels) {
+    add(exposed, labels, foreign) {
       const series =
-        labels && list(labels, () => ({ handle: seriesHandle(labels), seenIn: 0, trackedIn: 0, listed: true }));
+        labels &&
+        list(labels, () => ({ handle: seriesHandle(labels), foreign, seenIn: 0, trackedIn: 0, listed: true }));
       const key = { seenIn: 0, series };
       table.set(exposed.bytes, exposed.start, exposed.end, key, id);
       return key;

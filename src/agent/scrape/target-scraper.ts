@@ -2,14 +2,15 @@ import type { Logger } from 'pino';
 import { toComityError, type ComityError } from '../../base/errors.ts';
 import { batchBuilder, type BatchBuilder } from '../../model/batch-builder.ts';
 import type { Appended } from '../../model/batch.ts';
-import { streamOf } from '../../model/stream.ts';
+import { hearSign, heardStream, silentTimes, type HeardTimes, type Sign } from '../../model/heard-times.ts';
+import type { HeardStream } from '../../model/stream.ts';
 import { parseExposition } from '../../wire/scrape/exposition.ts';
 import type { ReceiverDeps } from '../receiver.ts';
 import type { Exposition, ScrapeClient } from './client.ts';
 import { collector, emptyCollected, type CollectContext, type Collected } from './collect.ts';
 import type { ScrapeJob } from './job.ts';
 import { reportSeries } from './report.ts';
-import { seriesCache, type KeyTable, type ScrapeOutcome } from './series-cache.ts';
+import { seriesCache, type ForeignStream, type KeyTable, type ScrapeOutcome } from './series-cache.ts';
 import type { Target } from './target.ts';
 
 /** How a target was found the last time. */
@@ -56,27 +57,31 @@ export function targetScraper(
 ): TargetScraper {
   const { admission, domain, domainLabel, counters } = deps;
   const cache = seriesCache(keys, id);
-  const context: CollectContext = {
+  const base: Omit<CollectContext, 'stream'> = {
     job,
     labels: target.labels,
     admission,
     domain,
     domainLabel,
     cache,
+    foreign: new Map(),
     metadata: new Map(),
   };
-  const reports = reportSeries(context, target.timeoutMs);
+  const reports = reportSeries(base, target.timeoutMs);
+  const context: CollectContext = { ...base, stream: reports.stream };
   const { native, keepClassic, toCustomBuckets } = target.histograms;
   const options = { keepClassic, toCustomBuckets, ignoreNative: !native, fallback: job.fallback };
   const about = { scrape_job: job.name, target: target.url };
   let forbidden: ComityError | undefined;
   let rowsBefore = 256;
+  /** Producers beside the target whose samples came with the last scrape that did not fail. */
+  let foreignNow: readonly ForeignStream[] = [];
   let last: TargetHealth = { health: 'unknown', lastScrapeMs: undefined, lastDurationSeconds: 0, lastError: undefined };
 
   /** Synchronous from the body to the batch. */
   function decode(exposition: Exposition, timeMs: number): Outcome {
     const builder = batchBuilder(rowsBefore + 16);
-    const collected = emptyCollected();
+    const collected = emptyCollected(cache.scrape);
     const bodyBytes = exposition.body.length;
     try {
       const sink = collector(context, builder, collected, timeMs);
@@ -95,7 +100,7 @@ export function targetScraper(
   function failed(error: ComityError): Outcome {
     cache.discard();
     const bodyBytes = error.code === 'body_too_large' ? -1 : 0;
-    return { error, collected: emptyCollected(), bodyBytes, builder: batchBuilder(rowsBefore + 16) };
+    return { error, collected: emptyCollected(cache.scrape), bodyBytes, builder: batchBuilder(rowsBefore + 16) };
   }
 
   function addMissing(builder: BatchBuilder, timeMs: number): void {
@@ -127,12 +132,32 @@ export function targetScraper(
       const level = last.health === 'down' ? 'debug' : 'warn';
       log[level]({ ...about, reason: error.message }, 'the target could not be scraped');
     } else if (last.health === 'down') log.info(about, 'the target can be scraped again');
-    if (appended === undefined) return;
-    counters.accepted('scrape', 'metrics', appended.stored + appended.repeated);
-    if (error !== undefined) return;
+    if (appended !== undefined) counters.accepted('scrape', 'metrics', appended.stored + appended.repeated);
+    if (appended === undefined || error !== undefined) {
+      tellAbsence('down', timeMs);
+      return;
+    }
     // Where all samples have times of their own, those behind the scrape's, the next ones lie behind it as well.
-    const latestMs = collected.latestMs === -Infinity ? timeMs : collected.latestMs;
-    deps.onStreams('metrics', [{ ...streamOf(target.labels), latestMs }], deps.now());
+    if (collected.heard.latestMs === -Infinity) hearSign(collected.heard, 'there', timeMs);
+    for (const [key, { seenIn }] of context.foreign) if (seenIn !== collected.scrape) context.foreign.delete(key);
+    foreignNow = [...context.foreign.values()];
+    tellStreams(collected.heard, foreignNow);
+  }
+
+  /** Whatever else came with the target's own samples is as absent as the target. */
+  function tellAbsence(sign: Sign, timeMs: number): void {
+    const absent = silentTimes();
+    hearSign(absent, sign, timeMs);
+    tellStreams(
+      absent,
+      foreignNow.map(({ stream }) => ({ stream, ...absent })),
+    );
+  }
+
+  function tellStreams(own: HeardTimes, foreign: readonly (HeardTimes & Pick<ForeignStream, 'stream'>)[]): void {
+    const heard: HeardStream[] = [heardStream(context.stream, own)];
+    for (const one of foreign) heard.push(heardStream(one.stream, one));
+    deps.onStreams('metrics', heard, deps.now());
   }
 
   return {
@@ -170,6 +195,7 @@ export function targetScraper(
       reports.addStale(builder, timeMs);
       // Where the target is scraped anew by now, the markers are older than its samples and rejected, as they should be.
       await store(builder, 'failed');
+      tellAbsence('ended', timeMs);
     },
     forbid(reason) {
       forbidden = reason;

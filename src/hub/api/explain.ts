@@ -5,6 +5,7 @@ import type { PromqlFeatures } from '../../promql/features.ts';
 import { explainQuery } from '../explain.ts';
 import type { Federation } from '../registry.ts';
 import { approxParam } from './approx.ts';
+import { callerOf } from './caller.ts';
 import { sendSuccess } from './envelope.ts';
 
 interface ExplainDeps {
@@ -29,7 +30,8 @@ export async function answerExplain(
   const approx = approxParam(params);
   const analyze = ANALYZE.has(params.get('analyze') ?? '');
   const { federation, features } = deps;
-  const query = { text, expr, grid, lookbackMs, deadlineMs, features, allowPartial: true, approx };
+  const caller = { ...callerOf(request, reply, params), allowPartial: true };
+  const query = { ...caller, text, expr, grid, lookbackMs, deadlineMs, features, approx };
   return sendSuccess(reply, JSON.stringify(await explainQuery(query, federation, analyze)));
 }
 

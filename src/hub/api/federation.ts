@@ -5,10 +5,10 @@ import { sendSuccess } from './envelope.ts';
 /** GET /api/v1/status/federation: each domain as the hub knows it, for operators and the demo. */
 export function federationApi(app: FastifyInstance, registry: Registry): void {
   app.get('/api/v1/status/federation', (_request, reply) => {
-    const domains = registry.map(({ config, lastStatus, lastHeardMs, reachable, receivedBytes }) => ({
+    const domains = registry.map(({ config, replicas, lastStatus, lastHeardMs, reachable, receivedBytes }) => ({
       domain: config.name,
       jurisdiction: config.jurisdiction,
-      url: config.url,
+      url: replicas.map(({ url }) => url).join(', '),
       reachable,
       observed: reachable ? (lastStatus?.observedStreams ?? 0) : 0,
       expected: lastStatus?.expectedStreams ?? 0,

@@ -9,6 +9,7 @@ import {
   type Expr,
 } from '../../promql/ast.ts';
 import { typeOf } from '../../promql/check.ts';
+import { COVERAGE } from '../../promql/functions.ts';
 
 /** Labels that the series of an expression may carry: the named ones at most, or all but those. */
 export interface KeptLabels {
@@ -86,7 +87,8 @@ function ofCall({ func, args }: Call): KeptLabels {
   if (series === undefined || func === 'scalar' || func === 'vector') return NONE;
   const inner = keptLabels(series);
   if (func === 'absent' || func === 'absent_over_time') return ofAbsent(series);
-  if (func === 'info') return ALL;
+  // The label of the domain alone, whatever that is called.
+  if (func === 'info' || func === COVERAGE) return ALL;
   const target = args[1];
   if ((func === 'label_replace' || func === 'label_join') && target?.kind === 'string')
     return plus(inner, [target.value]);

@@ -1,7 +1,7 @@
 import type { StepGrid } from '../../model/grid.ts';
 import type { Fragment, Plan } from '../distribute.ts';
 import { children, type Expr, type ValueType } from '../../promql/ast.ts';
-import { typeOf } from '../../promql/check.ts';
+import { isCoverage, typeOf } from '../../promql/check.ts';
 import { printAggregateHead, printExpr, printOperator, printSubqueryTime } from '../../promql/print.ts';
 import { keptLabels, labelsText } from './kept-labels.ts';
 
@@ -13,6 +13,8 @@ export interface PlanNode {
   readonly labels?: string;
   /** The fragment whose merged answers stand here. */
   readonly fragment?: number;
+  /** Whether domains are asked how complete it is, and nothing of its values. */
+  readonly coverageOnly?: true;
   readonly parts?: readonly PlanNode[];
 }
 
@@ -71,6 +73,7 @@ export function gridJson({ startMs, stepMs, steps }: StepGrid): GridJson {
 export function planNode(expr: Expr): PlanNode {
   const type = typeOf(expr);
   const kept = type === 'vector' || type === 'matrix' ? { labels: labelsText(keptLabels(expr)) } : {};
+  if (expr.kind === 'merged' && isCoverage(expr.of)) return { node: printExpr(expr.of), type, coverageOnly: true };
   if (expr.kind === 'merged') return { node: printExpr(expr.of), type, ...kept, fragment: expr.index };
   // A selector with its range is one thing to people.
   const inner = expr.kind === 'matrix' ? [] : children(expr);
@@ -103,9 +106,14 @@ function headOf(expr: Expr): string {
 /** The lines of a tree, each behind `indent`. */
 export function treeLines(root: PlanNode, indent: string): string[] {
   const lines: string[] = [];
-  const add = ({ node, type, labels, fragment, parts = [] }: PlanNode, first: string, below: string): void => {
+  const add = (
+    { node, type, labels, fragment, coverageOnly, parts = [] }: PlanNode,
+    first: string,
+    below: string,
+  ): void => {
     const merged = fragment === undefined ? '' : `fragment ${fragment}: `;
-    const kept = labels === undefined ? '' : `; labels: ${labels}`;
+    const asked = coverageOnly === true ? '; by domain, without its values' : '';
+    const kept = labels === undefined ? asked : `; labels: ${labels}`;
     lines.push(`${first}${merged}${node}   [${type}${kept}]`);
     for (const [i, part] of parts.entries()) {
       const isLast = i === parts.length - 1;

@@ -24,19 +24,25 @@ export function broken(what: string): ComityError {
 export function packBits(masks: readonly Uint8Array[]): Uint8Array {
   const total = masks.reduce((bits, mask) => bits + mask.length, 0);
   const bytes = new Uint8Array(Math.ceil(total / 8));
-  let bit = 0;
+  let at = 0;
+  let byte = 0;
+  let bits = 0;
   for (const mask of masks) {
-    for (const one of mask) {
-      bytes[bit >> 3]! |= one << (bit & 7);
-      bit++;
+    for (let i = 0; i < mask.length; i++) {
+      byte |= mask[i]! << bits;
+      if (++bits < 8) continue;
+      bytes[at++] = byte;
+      byte = 0;
+      bits = 0;
     }
   }
+  if (bits > 0) bytes[at] = byte;
   return bytes;
 }
 
 export function countOnes(mask: Uint8Array): number {
   let count = 0;
-  for (const bit of mask) count += bit;
+  for (let i = 0; i < mask.length; i++) count += mask[i]!;
   return count;
 }
 
@@ -50,8 +56,11 @@ export function bitAt(block: Uint8Array, bit: number): number {
   return (block[bit >> 3]! >> (bit & 7)) & 1;
 }
 
-/** Little-endian. */
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** Little-endian; where this machine is too, a view of the values. */
 export function packFloats(values: Float64Array): Uint8Array {
+  if (IS_LITTLE_ENDIAN) return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   const bytes = new Uint8Array(values.length * 8);
   const view = new DataView(bytes.buffer);
   for (let i = 0; i < values.length; i++) view.setFloat64(i * 8, values[i]!, true);
@@ -67,6 +76,10 @@ export function packUnlessZero(values: Float64Array): Uint8Array {
 export function readFloats(block: Uint8Array, what: string): Float64Array {
   if (block.length % 8 !== 0) throw broken(what);
   const values = new Float64Array(block.length / 8);
+  if (IS_LITTLE_ENDIAN) {
+    new Uint8Array(values.buffer).set(block);
+    return values;
+  }
   const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
   for (let i = 0; i < values.length; i++) values[i] = view.getFloat64(i * 8, true);
   return values;

@@ -18,6 +18,7 @@ import {
 import type { Fragment } from '../distribute.ts';
 import { decodeStates, encodeStates, type HistogramStatesMessage } from './histogram-states-codec.ts';
 import { decodeHistograms, encodeHistograms, type HistogramsMessage } from './histograms-codec.ts';
+import { decodeLabelSets } from './label-sets-codec.ts';
 import { decodeSketches, encodeSketches, type SketchesMessage } from './sketches-codec.ts';
 
 /** Rows as they travel: a label set and columns of numbers at the steps. */
@@ -125,7 +126,7 @@ export function decodeColumns(message: ColumnsMessage, shape: ColumnsShape, budg
   const present = Array.from({ length: count }, (_, row) => readPresent(message.present, row, steps));
   const cells = present.map(countOnes);
   if (cells.includes(0)) throw broken('an empty row');
-  const labels = readLabels(message);
+  const labels = decodeLabelSets(message);
   const drops = readFlags(message.dropsName, count);
   if (message.histograms && native !== 'vector') throw broken('histograms');
   const histograms = message.histograms ? decodeHistograms(message.histograms, present, budget) : undefined;
@@ -176,25 +177,9 @@ function readFlags(block: Uint8Array | undefined, count: number): Uint8Array | u
 
 function readPresent(block: Uint8Array, row: number, steps: number): Uint8Array {
   const present = new Uint8Array(steps);
-  for (let step = 0; step < steps; step++) present[step] = bitAt(block, row * steps + step);
+  let bit = row * steps;
+  for (let step = 0; step < steps; step++, bit++) present[step] = (block[bit >> 3]! >> (bit & 7)) & 1;
   return present;
-}
-
-function readLabels({ strings, pairs, labels }: ColumnsMessage): Labels[] {
-  let at = 0;
-  const sets = pairs.map((count) => {
-    const set: string[] = [];
-    for (let i = 0; i < count * 2; i++) {
-      const text = strings[labels[at++]!];
-      if (text === undefined) throw broken('label index');
-      if (text === '' || text.length > LIMITS.labelBytes) throw broken('label length');
-      if (i % 2 === 0 && i > 0 && !(text > set[i - 2]!)) throw broken('label order');
-      set.push(text);
-    }
-    return set;
-  });
-  if (at !== labels.length) throw broken('label count');
-  return sets;
 }
 
 function packField(
@@ -208,6 +193,11 @@ function packField(
   for (const row of rows) {
     const { present, fields } = row.columns;
     const column = fields[field]!;
+    if (row.histograms === undefined && !present.includes(0)) {
+      values.set(column, used);
+      used += column.length;
+      continue;
+    }
     for (let step = 0; step < present.length; step++) {
       if (present[step] === 1 && !isNative(row, step)) values[used++] = column[step]!;
     }
@@ -225,8 +215,14 @@ function readField(
   const values = readFloats(block, 'field length');
   let at = 0;
   const columns = present.map((mask, row) => {
-    const column = new Float64Array(mask.length);
     const layoutOf = histograms?.[row]?.layoutOf;
+    if (layoutOf === undefined && at + mask.length <= values.length && !mask.includes(0)) {
+      // Most rows are there at every step. A copy: who keeps one row is not to keep the block of all.
+      const column = values.slice(at, at + mask.length);
+      at += mask.length;
+      return column;
+    }
+    const column = new Float64Array(mask.length);
     for (let step = 0; step < mask.length; step++) {
       if (mask[step] === 0 || (layoutOf !== undefined && layoutOf[step] !== FLOAT_ROW)) continue;
       if (at === values.length) throw broken('field length');

@@ -1,10 +1,11 @@
 import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { assertBounds, messageCodec } from '../../base/proto.ts';
+import { messageCodec } from '../../base/proto.ts';
 import { nodesIn } from './preorder.ts';
 import type { Fragment } from '../distribute.ts';
 import { decodeRefusal, encodeRefusal, type Refusal, type RefusalMessage } from './refusal-codec.ts';
-import { decodeStatus, type DomainStatus } from './status-codec.ts';
+import { assertAnswerTo } from './request-id.ts';
+import { decodeStatus, encodeStatus, statusBounds, type DomainStatus, type StatusMessage } from './status-codec.ts';
 import { decodeStrict, FEDERATION_VERSION, type Versioned } from './version.ts';
 
 /** What a border would do with a fragment. */
@@ -31,32 +32,35 @@ export interface ExplainAnswer {
   readonly status: DomainStatus;
   /** One for each fragment asked, in order. */
   readonly verdicts: readonly Verdict[];
+  /** The request's. */
+  readonly id: Uint8Array;
 }
 
 const explainAnswer = messageCodec<ExplainAnswerMessage>('federation.proto', 'comity.federation.v1.ExplainAnswer');
 
-export function encodeExplainAnswer({ status, verdicts }: ExplainAnswer): Uint8Array {
+export function encodeExplainAnswer({ status, verdicts, id }: ExplainAnswer): Uint8Array {
   return explainAnswer.encode({
     version: FEDERATION_VERSION,
-    status,
+    status: encodeStatus(status),
     verdicts: verdicts.map((verdict) =>
       'refusal' in verdict ? { refusal: encodeRefusal(verdict.refusal) } : { permission: { ...verdict } },
     ),
+    id,
   });
 }
 
 /** Reads a domain's verdicts on `fragments`, and refuses an answer that does not fit what was asked. */
 export function decodeExplainAnswer(
   bytes: Uint8Array,
-  { fragments }: { readonly fragments: readonly Fragment[] },
+  { fragments, id }: { readonly fragments: readonly Fragment[]; readonly id: Uint8Array },
 ): ExplainAnswer {
-  assertBounds(bytes, {
+  const message = decodeStrict(explainAnswer, bytes, {
     fields: fragments.length + OTHER_FIELDS,
-    nested: { [VERDICTS]: { fields: 1, nested: { [PERMISSION]: { fields: RULES_MAX + 1 } } } },
+    nested: { [STATUS]: statusBounds, [VERDICTS]: { fields: 1, nested: { [PERMISSION]: { fields: RULES_MAX + 1 } } } },
   });
-  const message = decodeStrict(explainAnswer, bytes);
   if (message.verdicts.length !== fragments.length) throw broken('number of verdicts');
   return {
+    id: assertAnswerTo(id, message.id),
     status: decodeStatus(message.status),
     verdicts: message.verdicts.map(({ refusal, permission }, index) => {
       if (refusal !== undefined) return { refusal: decodeRefusal(refusal, nodesIn(fragments[index]!.expr)) };
@@ -69,6 +73,7 @@ export function decodeExplainAnswer(
 const OTHER_FIELDS = 8;
 
 /** Field numbers of proto/federation.proto. */
+const STATUS = 2;
 const VERDICTS = 3;
 const PERMISSION = 2;
 
@@ -78,7 +83,8 @@ const RULES_MAX = LIMITS.expressionChars;
 const CLASSES: readonly MetricRule['class'][] = ['open', 'aggregate', 'sealed'];
 
 interface ExplainAnswerMessage extends Versioned {
-  status: DomainStatus | null;
+  id: Uint8Array;
+  status: StatusMessage | null;
   verdicts: { refusal?: RefusalMessage; permission?: PermissionMessage }[];
 }
 

@@ -54,7 +54,7 @@ interface FragmentMessage {
 }
 
 function readFragment({ answer, expr: message, grid, relativeError }: FragmentMessage): Fragment {
-  assertGrid(grid);
+  assertGrid(grid, 'Fragment');
   const expr = decodeExpr(message);
   switch (answer) {
     case 'vector':
@@ -78,8 +78,9 @@ function readFragment({ answer, expr: message, grid, relativeError }: FragmentMe
   }
 }
 
-function assertGrid(grid: StepGrid | null): asserts grid is StepGrid {
-  const broken = (what: string): ComityError => new ComityError('bad_data', `malformed Fragment: ${what}`);
+/** Throws `bad_data` for a grid that the steps of nothing can be. `message`: what has it. */
+export function assertGrid(grid: StepGrid | null, message: string): asserts grid is StepGrid {
+  const broken = (what: string): ComityError => new ComityError('bad_data', `malformed ${message}: ${what}`);
   if (grid === null || grid.steps < 1 || grid.steps > LIMITS.stepsPerFragment || grid.stepMs < 1) {
     throw broken('its grid');
   }

@@ -31,6 +31,7 @@ interface VectorRow {
 
 /** The native histograms at the present steps of a vector's rows; undefined where there is none. */
 export function encodeHistograms(rows: readonly VectorRow[]): HistogramsMessage | undefined {
+  if (!rows.some(({ histograms }) => histograms !== undefined)) return undefined;
   const dictionary = layoutDictionary();
   const native: Uint8Array[] = [];
   const layoutOf = varintWriter();

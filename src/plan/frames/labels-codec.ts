@@ -1,11 +1,12 @@
 import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { assertBounds, messageCodec } from '../../base/proto.ts';
+import { messageCodec } from '../../base/proto.ts';
 import { shareRegexMeter, startRegexMeter, type Matcher } from '../../model/matcher.ts';
 import { decodeMatcher } from './expr-codec.ts';
 import type { MatcherMessage } from './expr-message.ts';
 import { decodeRefusal, encodeRefusal, type Refusal, type RefusalMessage } from './refusal-codec.ts';
-import { decodeStatus, type DomainStatus } from './status-codec.ts';
+import { assertAnswerTo, decodeRequestId } from './request-id.ts';
+import { decodeStatus, encodeStatus, statusBounds, type DomainStatus, type StatusMessage } from './status-codec.ts';
 import { decodeStrict, FEDERATION_VERSION, type Versioned } from './version.ts';
 
 export interface LabelsQuery {
@@ -17,50 +18,63 @@ export interface LabelsQuery {
   readonly limit: number;
 }
 
+export interface LabelsRequest extends LabelsQuery {
+  /** Another for each request. */
+  readonly id: Uint8Array;
+}
+
 export type LabelsAnswer = { readonly status: DomainStatus } & (
   | { readonly values: readonly string[] }
   | { readonly refusal: Refusal }
-);
+) & { /** The request's. */ readonly id: Uint8Array };
 
 const labelsRequest = messageCodec<LabelsRequestMessage>('federation.proto', 'comity.federation.v1.LabelsRequest');
 const labelsAnswer = messageCodec<LabelsAnswerMessage>('federation.proto', 'comity.federation.v1.LabelsAnswer');
 
-export function encodeLabelsRequest({ selectors, ...rest }: LabelsQuery): Uint8Array {
+export function encodeLabelsRequest({ selectors, ...rest }: LabelsRequest): Uint8Array {
   const sets = selectors.map((matchers) => ({ matchers }));
   return labelsRequest.encode({ version: FEDERATION_VERSION, ...rest, selectors: sets });
 }
 
-export function decodeLabelsRequest(bytes: Uint8Array): LabelsQuery {
-  assertBounds(bytes, { fields: LIMITS.selectorsPerRequest + OTHER_FIELDS });
-  const message = decodeStrict(labelsRequest, bytes);
+export function decodeLabelsRequest(bytes: Uint8Array): LabelsRequest {
+  const message = decodeStrict(labelsRequest, bytes, { fields: LIMITS.selectorsPerRequest + OTHER_FIELDS });
   const { name, fromMs, toMs, limit } = message;
   if (message.selectors.length > LIMITS.selectorsPerRequest) throw new ComityError('limit', 'too many selectors');
   const selectors = message.selectors.map((set) => set.matchers.map(decodeMatcher));
   const meter = startRegexMeter();
   for (const matcher of selectors.flat()) shareRegexMeter(matcher, meter);
-  return { name, fromMs, toMs, limit, selectors };
+  return { name, fromMs, toMs, limit, selectors, id: decodeRequestId(message.id) };
 }
 
 export function encodeLabelsAnswer(answer: LabelsAnswer): Uint8Array {
   const result =
     'refusal' in answer ? { values: [], refusal: encodeRefusal(answer.refusal) } : { values: answer.values };
-  return labelsAnswer.encode({ version: FEDERATION_VERSION, status: answer.status, refusal: null, ...result });
+  const status = encodeStatus(answer.status);
+  return labelsAnswer.encode({ version: FEDERATION_VERSION, status, refusal: null, ...result, id: answer.id });
 }
 
 /** Reads a domain's answer to a request for at most `limit` values, and refuses one that says more. */
-export function decodeLabelsAnswer(bytes: Uint8Array, limit: number): LabelsAnswer {
-  assertBounds(bytes, { fields: limit + OTHER_FIELDS, bytes: { [VALUES]: LIMITS.labelBytes } });
-  const message = decodeStrict(labelsAnswer, bytes);
+export function decodeLabelsAnswer(
+  bytes: Uint8Array,
+  { limit, id: asked }: Pick<LabelsRequest, 'limit' | 'id'>,
+): LabelsAnswer {
+  const message = decodeStrict(labelsAnswer, bytes, {
+    fields: limit + OTHER_FIELDS,
+    bytes: { [VALUES]: LIMITS.labelBytes },
+    nested: { [STATUS]: statusBounds },
+  });
+  const id = assertAnswerTo(asked, message.id);
   const status = decodeStatus(message.status);
   return message.refusal === null
-    ? { status, values: message.values }
-    : { status, refusal: decodeRefusal(message.refusal, 0) };
+    ? { id, status, values: message.values }
+    : { id, status, refusal: decodeRefusal(message.refusal, 0) };
 }
 
 /** At least the fields of the messages that are not repeated. */
 const OTHER_FIELDS = 8;
 
-/** The number of LabelsAnswer's field `values`. */
+/** Numbers of LabelsAnswer's fields. */
+const STATUS = 2;
 const VALUES = 3;
 
 interface LabelsRequestMessage extends Versioned {
@@ -69,10 +83,12 @@ interface LabelsRequestMessage extends Versioned {
   fromMs: number;
   toMs: number;
   limit: number;
+  id: Uint8Array;
 }
 
 interface LabelsAnswerMessage extends Versioned {
-  status: DomainStatus | null;
+  id: Uint8Array;
+  status: StatusMessage | null;
   values: readonly string[];
   refusal: RefusalMessage | null;
 }

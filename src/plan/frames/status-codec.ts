@@ -1,5 +1,8 @@
 import { ComityError } from '../../base/errors.ts';
-import { messageCodec } from '../../base/proto.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { messageCodec, type MessageBounds } from '../../base/proto.ts';
+import type { TimeRange } from '../read-range.ts';
+import { decodeRanges, rangesBytes } from './ranges-codec.ts';
 import { decodeStrict, FEDERATION_VERSION, type Versioned } from './version.ts';
 
 /** What a domain says of itself with every answer. */
@@ -16,20 +19,28 @@ export interface DomainStatus {
   readonly rawBytesHeld: number;
   /** Since the agent started. */
   readonly releasedBytes: number;
+  /** Times that this agent missed because it was down: ascending and apart. */
+  readonly gaps: readonly TimeRange[];
 }
 
-const statusAnswer = messageCodec<Versioned & { status: DomainStatus | null }>(
+/** The DomainStatus message of proto/federation.proto. */
+export interface StatusMessage extends Omit<DomainStatus, 'gaps'> {
+  readonly gapFromMs: readonly number[];
+  readonly gapToMs: readonly number[];
+}
+
+const statusAnswer = messageCodec<Versioned & { status: StatusMessage | null }>(
   'federation.proto',
   'comity.federation.v1.StatusAnswer',
 );
 const errorAnswer = messageCodec<Versioned & { code: string }>('federation.proto', 'comity.federation.v1.ErrorAnswer');
 
 export function encodeStatusAnswer(status: DomainStatus): Uint8Array {
-  return statusAnswer.encode({ version: FEDERATION_VERSION, status });
+  return statusAnswer.encode({ version: FEDERATION_VERSION, status: encodeStatus(status) });
 }
 
 export function decodeStatusAnswer(bytes: Uint8Array): { status: DomainStatus } {
-  const message = decodeStrict(statusAnswer, bytes);
+  const message = decodeStrict(statusAnswer, bytes, { fields: 2, nested: { 2: statusBounds } });
   return { status: decodeStatus(message.status) };
 }
 
@@ -38,13 +49,43 @@ export function encodeErrorAnswer(code: string): Uint8Array {
   return errorAnswer.encode({ version: FEDERATION_VERSION, code });
 }
 
-/** Reads the error of an agent of any version; versions before 3 sent theirs as well. */
+/** Codes are words; whoever answers with a page of something else is no agent. */
+const ERROR_BYTES_MAX = 1_024;
+
+/** Reads the error of an agent of any version; versions before 3 sent theirs as well. Throws `bad_data`. */
 export function decodeErrorAnswer(bytes: Uint8Array): { readonly version: number; readonly code: string } {
+  if (bytes.length > ERROR_BYTES_MAX) throw new ComityError('bad_data', 'malformed ErrorAnswer: its length');
   const { version, code } = errorAnswer.decode(bytes);
   return { version, code };
 }
 
-export function decodeStatus(status: DomainStatus | null): DomainStatus {
-  if (status === null) throw new ComityError('bad_data', 'malformed answer: no status');
-  return status;
+/** Of a DomainStatus. What a hub keeps of a domain is no longer than a label may be. */
+export const statusBounds: MessageBounds = {
+  fields: 10,
+  bytes: {
+    1: LIMITS.labelBytes,
+    2: LIMITS.labelBytes,
+    9: rangesBytes(LIMITS.agentGaps),
+    10: rangesBytes(LIMITS.agentGaps),
+  },
+};
+
+export function encodeStatus({ gaps, ...rest }: DomainStatus): StatusMessage {
+  return { ...rest, gapFromMs: gaps.map(({ fromMs }) => fromMs), gapToMs: gaps.map(({ toMs }) => toMs) };
+}
+
+/** Throws `bad_data` for what no agent says of itself. */
+export function decodeStatus(message: StatusMessage | null): DomainStatus {
+  if (message === null) throw new ComityError('bad_data', 'malformed answer: no status');
+  const { gapFromMs, gapToMs, ...rest } = message;
+  const { expectedStreams, observedStreams, settledUntilMs, heldFromMs, rawBytesHeld, releasedBytes } = rest;
+  const isNumber = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+  if (observedStreams > expectedStreams) throw broken('more streams than are expected');
+  if (!isNumber(settledUntilMs) || !Number.isSafeInteger(heldFromMs)) throw broken('times that none can be');
+  if (!isNumber(rawBytesHeld) || !isNumber(releasedBytes)) throw broken('its numbers of bytes');
+  return { ...rest, gaps: decodeRanges(gapFromMs, gapToMs, LIMITS.agentGaps, 'DomainStatus') };
+}
+
+function broken(what: string): ComityError {
+  return new ComityError('bad_data', `malformed DomainStatus: ${what}`);
 }

@@ -1,8 +1,8 @@
 import { ComityError } from '../../base/errors.ts';
-import { messageCodec, type MessageCodec } from '../../base/proto.ts';
+import { assertBounds, messageCodec, type MessageBounds, type MessageCodec } from '../../base/proto.ts';
 
 /** The version of proto/federation.proto that this code speaks; any other is refused by name. */
-export const FEDERATION_VERSION = 3;
+export const FEDERATION_VERSION = 4;
 
 /** What messages of every version have. */
 export interface Versioned {
@@ -12,7 +12,7 @@ export interface Versioned {
 const anyMessage = messageCodec<Versioned>('federation.proto', 'comity.federation.v1.AnyMessage');
 
 /** Throws `unsupported` for another version, where the same bytes may mean something else: nothing else is looked at. */
-export function assertVersion(bytes: Uint8Array): void {
+function assertVersion(bytes: Uint8Array): void {
   const { version } = anyMessage.decode(bytes);
   if (version === FEDERATION_VERSION) return;
   throw new ComityError(
@@ -21,9 +21,17 @@ export function assertVersion(bytes: Uint8Array): void {
   );
 }
 
-/** Decodes a message of this version all of whose fields are known. Throws `unsupported` for any other. */
-export function decodeStrict<T extends Versioned>(codec: MessageCodec<T>, bytes: Uint8Array): T {
+/**
+ * Decodes a message of this version within its bounds, all of whose fields are known. Throws `unsupported` for any other, and
+ * `bad_data` past its bounds, before objects are made of it.
+ */
+export function decodeStrict<T extends Versioned>(
+  codec: MessageCodec<T>,
+  bytes: Uint8Array,
+  bounds?: MessageBounds,
+): T {
   assertVersion(bytes);
+  if (bounds !== undefined) assertBounds(bytes, bounds);
   const field = codec.unknownField(bytes);
   if (field !== undefined) throw new ComityError('unsupported', `unsupported: unknown ${field}`);
   return codec.decode(bytes);

@@ -26,6 +26,9 @@ const CRC_FROM = 5;
 const FLAGS_AT = 5;
 const ROWS_AT = 6;
 
+/** So many bytes of a chunk tell how many rows it has. */
+export const CHUNK_HEADER_BYTES = ROWS_AT + 3;
+
 /** Which sections there are. */
 const ONE_START = 1;
 const EACH_START = 2;

@@ -123,6 +123,6 @@ function addNumberBytes(walk: PointWalk, context: BytesContext, start: number, e
     const exemplars = decodeExemplars(walk, start, end, 0x2a);
     if (context.family.kind === 'sum') addExemplars(context, series, { timeMs, startMs, stale }, exemplars);
   }
-  took(intake, context.family, timeMs);
+  took(intake, context.family, timeMs, stale, value);
   return true;
 }

@@ -104,7 +104,7 @@ export function addClassicRows(
   addRow(context, last, timeMs, startMs, stale, point.count);
   builder.endPoint();
   for (; nextExemplar < exemplars.length; nextExemplar++) addExemplar(context, last, point, exemplars[nextExemplar]!);
-  took(context.intake, context.family, timeMs);
+  took(context.intake, context.family, timeMs, stale);
 }
 
 /** What is wrong with the bounds of a histogram. */

@@ -1,5 +1,6 @@
 import { LIMITS } from '../../base/limits.ts';
 import { ADD_ONCE, SET, type Metadata, type MetricType } from '../../model/batch.ts';
+import { scrapeMetric, type ScrapeMetric } from '../../model/heard-times.ts';
 import { isTooLong, quoted } from '../sender-text.ts';
 import { TEMPORALITY_CUMULATIVE, TEMPORALITY_DELTA } from './messages.ts';
 import { metricName, unitName, type NameKind } from './names.ts';
@@ -16,6 +17,7 @@ export interface MetricFamily {
   /** How values join their series, as in `Batch.modes`. */
   readonly mode: number;
   readonly metadata: Metadata;
+  readonly scrapeMetric: ScrapeMetric;
   /** The sender's name, for messages. */
   readonly shownName: string;
   /** Why none of its points can be stored. */
@@ -53,7 +55,15 @@ export function metricFamily(header: MetricHeader): MetricFamily {
   const metric = name ?? '';
   const unit = isTooLong(header.unit) ? '' : unitName(header.unit);
   const metadata = { metric, type: typeOf(header), help: cutBytes(header.description, LIMITS.helpBytes), unit };
-  return { kind, name: metric, mode, metadata, shownName: `metric ${quoted(header.name)}`, fault };
+  return {
+    kind,
+    name: metric,
+    mode,
+    metadata,
+    scrapeMetric: scrapeMetric(metric),
+    shownName: `metric ${quoted(header.name)}`,
+    fault,
+  };
 }
 
 function nameKind({ kind, isMonotonic }: MetricHeader): NameKind {

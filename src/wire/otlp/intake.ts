@@ -2,6 +2,15 @@ import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { batchBuilder, type BatchBuilder } from '../../model/batch-builder.ts';
 import type { Metadata } from '../../model/batch.ts';
+import {
+  hearSign,
+  heardStream,
+  hearTime,
+  resetTimes,
+  signOf,
+  silentTimes,
+  type HeardTimes,
+} from '../../model/heard-times.ts';
 import type { HeardStream } from '../../model/stream.ts';
 import { rejections, type Rejections } from './rejections.ts';
 import type { ResourceContext } from './resource.ts';
@@ -26,6 +35,8 @@ export interface Intake {
   /** Of the points of the resource at hand that were taken; `Infinity` and `-Infinity` when none was. */
   earliestMs: number;
   latestMs: number;
+  /** What these say of their producer. */
+  readonly heard: HeardTimes;
 }
 
 /** `capacity`: the rows that are likely. */
@@ -42,11 +53,12 @@ export function intake(nowMs: number, capacity = 256): Intake {
     adds: false,
     earliestMs: Infinity,
     latestMs: -Infinity,
+    heard: silentTimes(),
   };
 }
 
-/** Notes that a point was taken, after its rows. */
-export function took(intake: Intake, family: MetricFamily, timeMs: number): void {
+/** Notes that a point was taken, after its rows. `value`: of a gauge or sum. */
+export function took(intake: Intake, family: MetricFamily, timeMs: number, isStale: boolean, value = 1): void {
   intake.taken++;
   if (intake.familyNoted !== family) {
     intake.familyNoted = family;
@@ -54,6 +66,8 @@ export function took(intake: Intake, family: MetricFamily, timeMs: number): void
   }
   if (timeMs < intake.earliestMs) intake.earliestMs = timeMs;
   if (timeMs > intake.latestMs) intake.latestMs = timeMs;
+  if (family.scrapeMetric === undefined && !isStale) hearTime(intake.heard, timeMs);
+  else hearSign(intake.heard, signOf(family.scrapeMetric, isStale, value), timeMs);
   if (intake.builder.rows > LIMITS.samplesPerRequest) throw tooManySamples();
 }
 
@@ -63,9 +77,10 @@ export function endResource(intake: Intake, resource: ResourceContext): void {
   if (latestMs === -Infinity) return;
   intake.earliestMs = Infinity;
   intake.latestMs = -Infinity;
-  // Several resources may be one stream.
-  const before = intake.streams.get(resource.streamKey)?.latestMs ?? -Infinity;
-  intake.streams.set(resource.streamKey, { ...resource.stream, latestMs: Math.max(latestMs, before) });
+  // Several resources may be one stream: mostly they say the same of it.
+  const heard = heardStream(resource.stream, intake.heard);
+  intake.streams.set(JSON.stringify(heard), heard);
+  resetTimes(intake.heard);
   if (resource.warning !== undefined) intake.rejected.warn(resource.warning);
   if (resource.info !== undefined) {
     intake.metadata.set(TARGET_INFO.metric, TARGET_INFO);

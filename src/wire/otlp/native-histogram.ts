@@ -93,7 +93,7 @@ export function addNativeRow(
     intake.builder.histogram(series, point.timeMs, histogram, ADD_ONCE);
   }
   addExemplars(context, series, point, exemplars);
-  took(intake, family, point.timeMs);
+  took(intake, family, point.timeMs, point.stale);
 }
 
 /**

@@ -38,7 +38,7 @@ export function addNumberPoint(context: PointContext, point: NumberDataPoint): v
   const series = context.intake.builder.series(handle);
   addRow(context, series, times.timeMs, times.startMs, times.stale, Number(value ?? 0));
   if (context.family.kind === 'sum') addExemplars(context, series, times, point.exemplars);
-  took(context.intake, context.family, times.timeMs);
+  took(context.intake, context.family, times.timeMs, times.stale, Number(value ?? 0));
 }
 
 /** Adds `_sum`, `_count` and one sample for each quantile. */
@@ -60,7 +60,7 @@ export function addSummaryPoint(context: PointContext, point: SummaryDataPoint):
     add(namedLabels(base, name, 'quantile', plainDecimal(quantile)), value);
   }
   builder.endPoint();
-  took(context.intake, context.family, times.timeMs);
+  took(context.intake, context.family, times.timeMs, times.stale);
 }
 
 /** The series of a metric with one series a point. Undefined after a rejection. */

@@ -1,5 +1,6 @@
 import { LIMITS } from '../../base/limits.ts';
 import type { Batch } from '../../model/batch.ts';
+import { heardStream } from '../../model/heard-times.ts';
 import type { HeardStream } from '../../model/stream.ts';
 import { wireCaches } from './cache.ts';
 import { histogramReader } from './histogram.ts';
@@ -50,7 +51,7 @@ export function remoteWriteDecoder(
     return {
       batch: request.builder.build(),
       leftOut: request.rejected.build(),
-      streams: request.producers.map(({ stream, latestMs }) => ({ ...stream, latestMs })),
+      streams: request.producers.map((producer) => heardStream(producer.stream, producer)),
       histograms: request.histograms + request.staleHistograms,
       staleHistograms: request.staleHistograms,
     };

@@ -3,6 +3,7 @@ import { LIMITS } from '../../base/limits.ts';
 import type { Admission } from '../../model/admission.ts';
 import { SET, type MetricType } from '../../model/batch.ts';
 import { batchBuilder, type BatchBuilder } from '../../model/batch-builder.ts';
+import { hearSign, hearTime, resetTimes, signOf } from '../../model/heard-times.ts';
 import { isStaleAt } from '../../model/series.ts';
 import {
   FIXED64,
@@ -97,14 +98,12 @@ export function countLabelSet(request: Request): void {
   );
 }
 
-/** Index in the batch of the series that is being read, and its producer noted with a sample of this time. */
-function indexOf(request: Request, series: WireSeries, timeMs: number): number {
+/** Index in the batch of the series that is being read, whose producer is noted. */
+function indexOf(request: Request, series: WireSeries): number {
   const { producer } = series;
-  if (producer.request === request.id) {
-    if (timeMs > producer.latestMs) producer.latestMs = timeMs;
-  } else {
+  if (producer.request !== request.id) {
     producer.request = request.id;
-    producer.latestMs = timeMs;
+    resetTimes(producer);
     request.producers.push(producer);
   }
   if (request.index >= 0) return request.index;
@@ -138,11 +137,18 @@ export function readSample(request: Request, series: WireSeries, end: number): v
     badTimestamp(request, timeMs);
     return;
   }
-  const index = indexOf(request, series, timeMs);
-  if (value === value) request.builder.sample(index, timeMs, value, SET, startOf(startMs));
-  else if (isStale(cursor, valueAt)) request.builder.stale(index, timeMs);
+  const index = indexOf(request, series);
+  const stale = value !== value && isStale(cursor, valueAt);
+  hear(series, timeMs, stale, value);
+  if (stale) request.builder.stale(index, timeMs);
   // The bits of any other NaN say nothing.
-  else request.builder.sample(index, timeMs, NaN, SET, startOf(startMs));
+  else request.builder.sample(index, timeMs, value === value ? value : NaN, SET, startOf(startMs));
+}
+
+/** What a sample says of the producer of its series. */
+function hear({ producer, family }: WireSeries, timeMs: number, stale: boolean, value: number): void {
+  if (family.scrapeMetric === undefined && !stale) hearTime(producer, timeMs);
+  else hearSign(producer, signOf(family.scrapeMetric, stale, value), timeMs);
 }
 
 export function addHistogram(request: Request, series: WireSeries, read: WireHistogram): void {
@@ -152,7 +158,8 @@ export function addHistogram(request: Request, series: WireSeries, read: WireHis
     const detail = `${series.family.metric} at ${timeMs}: ${read.fault}`;
     return request.rejected.points('bad_histogram', detail, 1);
   }
-  const index = indexOf(request, series, timeMs);
+  const index = indexOf(request, series);
+  hear(series, timeMs, read.stale, 1);
   if (read.stale) {
     request.staleHistograms++;
     return request.builder.stale(index, timeMs);
@@ -174,7 +181,7 @@ export function addExemplar(
   const checked = exemplarLabels(exemplar.pairs, request.admission);
   if ('reason' in checked) return request.rejected.exemplar(`${place}: ${checked.detail}`);
   // It says nothing of the samples that are still to come.
-  const index = indexOf(request, series, -Infinity);
+  const index = indexOf(request, series);
   return request.builder.exemplar({ series: index, timeMs, value, labels: checked.labels });
 }
 

@@ -3,7 +3,8 @@ import type { Admission } from '../../model/admission.ts';
 import { NO_ID, NO_REF, NO_SHARD, seriesHandle, type LabelOwner, type SeriesHandle } from '../../model/batch.ts';
 import type { HistogramLayout } from '../../model/histogram.ts';
 import { METRIC_NAME, labelValue, withDomainLabel, type Labels } from '../../model/labels.ts';
-import { streamOf, type Stream } from '../../model/stream.ts';
+import { scrapeMetric, silentTimes, type HeardTimes, type ScrapeMetric } from '../../model/heard-times.ts';
+import { streamKey, streamOf, type Stream } from '../../model/stream.ts';
 import { FORGOTTEN } from '../byte-table.ts';
 import { isTooLong, quoted } from '../sender-text.ts';
 import type { LeftOutReason } from './rejections.ts';
@@ -36,6 +37,7 @@ export interface Fault {
 /** A metric name, with what the request that is being read has said of it. */
 export interface Family {
   readonly metric: string;
+  readonly scrapeMetric: ScrapeMetric;
   /** The request that told the rest. */
   request: number;
   type: number;
@@ -43,11 +45,10 @@ export interface Family {
   unit: string;
 }
 
-/** A producer, and the request that it was heard in last, with the time of its latest sample in that one. */
-export interface Producer {
+/** A producer, and the request that it was heard in last, with the times of its samples in that one. */
+export interface Producer extends HeardTimes {
   readonly stream: Stream;
   request: number;
-  latestMs: number;
 }
 
 /**
@@ -117,11 +118,11 @@ const NO_FAMILY = familyOf('');
 const NO_PRODUCER = producerOf({ job: '', instance: '' });
 
 function familyOf(metric: string): Family {
-  return { metric, request: -1, type: 0, help: '', unit: '' };
+  return { metric, scrapeMetric: scrapeMetric(metric), request: -1, type: 0, help: '', unit: '' };
 }
 
 function producerOf(stream: Stream): Producer {
-  return { stream, request: -1, latestMs: -Infinity };
+  return { stream, request: -1, ...silentTimes() };
 }
 
 /** The rules of Prometheus's receiver: a metric name, names that are not empty, none of them twice, all of it UTF-8. */
@@ -163,11 +164,6 @@ function sortedLabels(pairs: readonly (string | undefined)[]): { readonly labels
 
 function withoutEmpty(labels: Labels): Labels {
   return labels.filter((_text, i) => labels[i | 1] !== '');
-}
-
-/** The length keeps the two parts apart. */
-function streamKey({ job, instance }: Stream): string {
-  return `${job.length} ${job}${instance}`;
 }
 
 function shared<T>(map: Map<string, T>, key: string, limit: number, make: () => T): T {

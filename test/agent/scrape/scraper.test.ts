@@ -27,20 +27,29 @@ test('a scrape is one batch: samples, `up` and what it says about itself', async
   expect(second!.series.map((one) => first!.series.includes(one))).toEqual(second!.series.map(() => true));
   expect(store.metadata).toEqual([{ metric: 'a', type: 'counter', help: 'Help.', unit: '' }]);
   expect(store.calls).toContain(
-    `metrics ${JSON.stringify([{ job: 'shop', instance: exporter.address, latestMs: timeMs }])}`,
+    `metrics ${JSON.stringify([
+      {
+        job: 'shop',
+        instance: exporter.address,
+        earliestMs: 1000,
+        latestMs: timeMs,
+        pauses: [{ fromMs: 1000, toMs: timeMs }],
+      },
+    ])}`,
   );
   expect(store.calls).toContain('accepted scrape metrics 8');
 });
 
 test.each([
-  ['of its own samples where all of them have times', 'a 1 1000\nb 2 3000\nc 3 2000\n', '', 3000],
-  ['of the scrape where that time is not to be heeded', 'a 1 1000\n', 'honor_timestamps: false', undefined],
-  ['of the scrape where it exposes nothing', '', '', undefined],
-])('the latest time that a target is heard with is that %s', async (_name, body, config, latestMs) => {
+  ['of its own samples where all of them have times', 'a 1 1000\nb 2 3000\nc 3 2000\n', '', 3000, 1000],
+  ['of the scrape where that time is not to be heeded', 'a 1 1000\n', 'honor_timestamps: false', undefined, undefined],
+  ['of the scrape where it exposes nothing', '', '', undefined, undefined],
+])('the latest time that a target is heard with is that %s', async (_name, body, config, latestMs, earliestMs) => {
   const { exporter, store } = await scraping(body, config);
   await until(() => scrapes(store) >= 2, 'two scrapes');
   const { timeMs } = store.rows.find(({ name }) => name === 'up')!;
-  const stream = { job: 'shop', instance: exporter.address, latestMs: latestMs ?? timeMs };
+  const times = { earliestMs: earliestMs ?? timeMs, latestMs: latestMs ?? timeMs };
+  const stream = { job: 'shop', instance: exporter.address, ...times };
   expect(store.calls).toContain(`metrics ${JSON.stringify([stream])}`);
 });
 

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { releaseQuery, type Border } from '../../src/border/release.ts';
+import { openReleased } from '../../src/border/released.ts';
+import { instantGrid } from '../../src/model/grid.ts';
+import type { CoverageQuestion, LateKnown } from '../../src/plan/frames/coverage-codec.ts';
+import { decodeQueryAnswer, decodeQueryRequest, encodeQueryRequest } from '../../src/plan/frames/query-codec.ts';
+import { newRequestId } from '../../src/plan/frames/request-id.ts';
+import { NO_FEATURES } from '../../src/promql/features.ts';
+import { openQueries } from '../../src/shard/queries.ts';
+import { series } from '../memory-source.ts';
+import { memoryShards } from '../shard/memory-shards.ts';
+import { borderOver, hubFragments, readingBy } from './domain.ts';
+
+const POLICY = `
+version: 1
+domain: eu
+labels: {permit: []}
+metrics: [{match: open_*, class: open}, {match: secret_*, class: sealed}]
+`;
+
+const HELD = [series({ __name__: 'open_m', job: 'a', domain: 'eu' }, [[30_000, 1]])];
+const GRID = instantGrid(60_000);
+const FOREVER = new AbortController().signal;
+
+/** What a border is asked and reads for one request, in order. */
+async function released(coverage: readonly CoverageQuestion[], since: LateKnown, changes: Partial<Border> = {}) {
+  const calls: string[] = [];
+  const queries = openQueries(memoryShards(HELD, 1, readingBy(POLICY)));
+  const plain = borderOver(queries, POLICY);
+  const border: Border = {
+    ...plain,
+    data: {
+      ...queries,
+      fragment(question, signal) {
+        calls.push('samples');
+        return queries.fragment(question, signal);
+      },
+    },
+    status() {
+      calls.push('watermark');
+      return plain.status();
+    },
+    async coverage({ grid, reads }) {
+      calls.push(`coverage of ${reads.map(({ metric }) => `'${metric}'`).join(' ')}`);
+      return [{ steps: grid.steps, observed: 1, expected: 2 }];
+    },
+    late(known) {
+      calls.push(`late since ${known.epoch} ${known.sequence}`);
+      return { epoch: 'e', sequence: 9, everything: false, intervals: [{ fromMs: 1, toMs: 2 }] };
+    },
+    ...changes,
+  };
+  const fragments = hubFragments('open_m');
+  const request = { id: newRequestId(), lookbackMs: 300_000, timeLeftMs: 10_000, features: NO_FEATURES, fragments };
+  const asked = { ...request, coverage, since };
+  const answer = await releaseQuery(decodeQueryRequest(encodeQueryRequest(asked)), border, FOREVER);
+  await queries.close();
+  return { calls, answer: decodeQueryAnswer(Buffer.from(openReleased(answer).bytes), asked) };
+}
+
+function question(...metrics: string[]): CoverageQuestion {
+  return { grid: GRID, reads: metrics.map((metric) => ({ metric, fromMs: -1_000, toMs: 0, fixed: false })) };
+}
+
+test('what is settled, late and covered is told as it was before the samples are read', async () => {
+  const { calls, answer } = await released([question('open_m')], { epoch: 'e', sequence: 7 });
+  expect(calls).toEqual(['watermark', 'late since e 7', "coverage of 'open_m'", 'samples']);
+  expect(answer.late).toEqual({ epoch: 'e', sequence: 9, everything: false, intervals: [{ fromMs: 1, toMs: 2 }] });
+  expect(answer.coverage).toEqual([{ runs: [{ steps: 1, observed: 1, expected: 2 }], suppressible: false }]);
+});
+
+test('the name of a sealed metric is nothing that streams are counted by', async () => {
+  const { calls } = await released([question('secret_revenue', 'open_m', 'others_m')], { epoch: '', sequence: 0 });
+  expect(calls).toContain("coverage of '' 'open_m' 'others_m'");
+});
+
+test('a domain that keeps no record of late samples says so', async () => {
+  const { answer } = await released([], { epoch: '', sequence: 0 }, { late: () => undefined });
+  expect(answer.late).toBeUndefined();
+  expect(answer.coverage).toEqual([]);
+});
