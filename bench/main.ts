@@ -3,10 +3,12 @@
  * and writes bench/results.json.
  */
 import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../test/command-line.ts';
+import { dashboard } from './dashboard.ts';
 import { disk } from './disk.ts';
+import { federated } from './federation.ts';
 import { otlpIngest, remoteWriteIngest } from './ingest.ts';
 import { latency } from './latency.ts';
 import { memory } from './memory.ts';
@@ -14,6 +16,7 @@ import { constructs } from './constructs.ts';
 import { longWindow, shortWindow } from './query.ts';
 import { writeReport, type ReportRow, type Run } from './report.ts';
 import type { Row } from './row.ts';
+import { simulated } from './simulated.ts';
 import { table } from './table.ts';
 import type { Settings } from './workload.ts';
 
@@ -23,11 +26,17 @@ const WORKLOADS: Readonly<Record<string, (settings: Settings, options: Options) 
   W2: (settings, { scrapes }) => otlpIngest(settings, scrapes),
   W3: shortWindow,
   W4: longWindow,
+  W5: federated,
+  W6: dashboard,
+  W7: (settings, { results }) => simulated(settings, join(dirname(results), PICTURE)),
   promql: constructs,
   W8: disk,
   W9: (settings, { live }) => memory(settings, live),
   latency,
 };
+
+/** The curves of W7, beside the results. */
+const PICTURE = 'curves.svg';
 
 const HELP = `
 Workloads:
@@ -35,6 +44,9 @@ Workloads:
   W2       OTLP metrics and spans, redacted
   W3       sum by (service) (rate(x[5m])): the first query after a restart, and later ones
   W4       the same over [1h], and over a day
+  W5       queries over three domains through the hub, and what comes when one is killed
+  W6       a dashboard of 20 panels over three domains, loaded once and refreshed every 15 s
+  W7       10, 100 and 1,000 simulated domains: hub CPU and bytes by domains, groups, steps and raw series, with a picture
   promql   functions, aggregations and operators one by one, warm
   W8       bytes on disk: counters, gauges, native and classic histograms each
   W9       memory of 50,000 and 200,000 live series, and the start after kill -9
@@ -42,7 +54,10 @@ Workloads:
 
 Peers: Prometheus 3.15 (COMITY_ORACLE, the PATH, or built with Go); the OpenTelemetry Collector with its redaction processor
 and nop exporter (COMITY_COLLECTOR, or otelcol-contrib or otelcol on the PATH); VictoriaMetrics (COMITY_VICTORIA, or
-victoria-metrics on the PATH). A peer whose program is missing is left out. CPU time and memory need Linux.
+victoria-metrics on the PATH). W5 takes thanos and promxy from the PATH: Thanos Query with either engine and distributed over
+leaf queriers, each over sidecars; promxy and one Prometheus's remote read over the same three Prometheus servers; one more has
+all samples and says what is right. Bytes are counted where each system's requests enter a domain, as they are sent. A peer
+whose program is missing is left out. CPU time and memory need Linux.
 
 "ours" says how many times better ours is than the peer in its line. Results of other workloads in the file stay.
 `;

@@ -77,10 +77,13 @@ export async function startPeer({ name, readyInit = {}, ...options }: PeerOption
     if (work.program === undefined) throw new Error(`${name} is not running`);
     return work.program;
   };
+  const assertRunning = (): void => {
+    const ended = running().ended();
+    if (ended !== undefined) throw new Error(`${name} ended by itself (${ended})\n${tailOf(logPath)}`);
+  };
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    assertRunning();
     const program = running();
-    if (program.ended() !== undefined)
-      throw new Error(`${name} ended by itself (${program.ended()})\n${tailOf(logPath)}`);
     program.process.kill(signal);
     const late = setTimeout(() => program.process.kill('SIGKILL'), STOP_MS);
     await program.exited;
@@ -111,6 +114,7 @@ export async function startPeer({ name, readyInit = {}, ...options }: PeerOption
   const peer: Peer = {
     name,
     get pid() {
+      assertRunning();
       return running().pid;
     },
     url: options.url,

@@ -10,7 +10,7 @@ import { isExecutable, outputOf } from '../test/programs.ts';
 import { EMPTY_EXPORT, findCollector } from '../test/senders/collector.ts';
 import { startPeer, type Peer, type StartPeer } from './peer.ts';
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 
 /** Nothing may leave: ingest and local queries are what is measured. Redaction at ingest is on, as it always is. */
 const POLICY = 'version: 1\ndomain: bench\nlabels: {permit: []}\n';
@@ -27,6 +27,9 @@ const SERIES_LIMIT = 2_000_000;
 /** How an agent is started. */
 interface ComityOptions {
   readonly name?: string;
+  readonly domain?: string;
+  /** The policy document; one that lets nothing out when left out. */
+  readonly policy?: string;
   /** Threads that each have a part of the series; 0 for none but the main one. As many as the agent chooses when left out. */
   readonly shards?: number;
 }
@@ -39,26 +42,33 @@ export function comityWith(options: ComityOptions): () => Promise<Peer> {
   return () => startAgent(options);
 }
 
-async function startAgent({ name = 'comity', shards }: ComityOptions): Promise<Peer> {
+/** An agent, and what a hub must know of it. */
+export interface AgentPeer extends Peer {
+  readonly federation: { readonly port: number; readonly token: string };
+}
+
+export async function startAgent(options: ComityOptions): Promise<AgentPeer> {
+  const { name = 'comity', domain = 'bench', policy = POLICY, shards } = options;
+  const token = randomBytes(16).toString('hex');
   const [otlp, grpc, query, federation] = (await freePorts(4)) as [number, number, number, number];
   const url = `http://127.0.0.1:${otlp}`;
   const queryUrl = `http://127.0.0.1:${query}`;
-  return startPeer({
+  const peer = await startPeer({
     name,
     url,
     queryUrl,
     readyUrls: [`${url}/-/ready`, `${queryUrl}/-/ready`],
     async prepare(dir, dataDir) {
-      await writeFile(join(dir, 'policy.yaml'), POLICY);
+      await writeFile(join(dir, 'policy.yaml'), policy);
       const ports = { otlp, otlp_grpc: grpc, query, federation };
       const listen = Object.entries(ports).map(([name, port]) => `${name}: '127.0.0.1:${port}'`);
       const config = [
-        'domain: bench',
+        `domain: ${domain}`,
         'jurisdiction: TEST',
         `listen: {${listen.join(', ')}}`,
         `store: '${join(dataDir, STORE)}'`,
         'policy: policy.yaml',
-        `token: ${randomBytes(16).toString('hex')}`,
+        `token: ${token}`,
         `limits: {series: ${SERIES_LIMIT}, series_per_metric: ${SERIES_LIMIT}}`,
         `features: [${EXPERIMENTAL}]`,
         ...(shards === undefined ? [] : [`shards: ${shards}`]),
@@ -67,6 +77,7 @@ async function startAgent({ name = 'comity', shards }: ComityOptions): Promise<P
       return { args: [MAIN, 'agent', '--config', join(dir, 'agent.yaml')] };
     },
   });
+  return Object.assign(peer, { federation: { port: federation, token } });
 }
 
 /** Merging all chunks of a large store takes a while. */
@@ -90,17 +101,26 @@ export async function settleAgent({ dataDir }: Peer): Promise<void> {
 }
 
 /** Prometheus 3.15 as a receiver of remote write; it scrapes nothing. Its record is not synced per request, as ours. */
-export async function startPrometheus(): Promise<Peer | undefined> {
+export function startPrometheus(): Promise<Peer | undefined> {
+  return prometheusWith({ name: 'prometheus' });
+}
+
+/** The same with a configuration of its own. */
+export async function prometheusWith(options: {
+  readonly name: string;
+  readonly config?: object;
+}): Promise<Peer | undefined> {
+  const { name, config = {} } = options;
   const program = await findProgram();
   if (program === undefined) return undefined;
   const [port] = (await freePorts(1)) as [number];
   const url = `http://127.0.0.1:${port}`;
   return startPeer({
-    name: 'prometheus',
+    name,
     url,
     readyUrls: [`${url}/-/ready`],
     async prepare(dir, dataDir) {
-      await writeFile(join(dir, 'prometheus.yml'), '{}\n');
+      await writeFile(join(dir, 'prometheus.yml'), JSON.stringify(config));
       const args = [
         `--config.file=${join(dir, 'prometheus.yml')}`,
         `--storage.tsdb.path=${dataDir}`,

@@ -32,6 +32,16 @@ const SHOWN: Readonly<Record<Figure, readonly [heading: string, text: (value: nu
   p99Growth: ['p99 growth', (value) => `${value.toFixed(2)}x`],
   queries: ['queries', count],
   queryMs: ['each', ms],
+  agentCpuMs: ['agents CPU', ms],
+  hubCpuMs: ['hub CPU', ms],
+  domainCpuUs: ['a domain', (value) => `${count(value)} us`],
+  cells: ['cells', count],
+  stepsAsked: ['steps asked', count],
+  series: ['series', count],
+  wrongSeries: ['wrong', count],
+  missingSeries: ['missing', count],
+  offBy: ['off by', (value) => (value === 0 ? '0' : value.toExponential(0))],
+  slope: ['slope', (value) => value.toFixed(2)],
 };
 
 /** Names of the figures of any of its servers, in the order of `SHOWN`. */
@@ -60,16 +70,24 @@ function blockText(block: readonly Row[]): string {
 }
 
 /** The target stands beside what it judges: the first peer's ratio, or our own figure. */
-function cells({ measured, target, met }: Row, i: number, figures: readonly Figure[]): string[] {
-  const one = measured[i]!;
-  const isJudged = i === (target.kind === 'ratio' ? 1 : 0);
+function cells(row: Row, i: number, figures: readonly Figure[]): string[] {
+  const one = row.measured[i]!;
+  const verdict = verdictOn(row, i);
   return [
     `  ${one.peer}`,
     ...figures.map((figure) => figureText(one, figure)),
     one.ratio === undefined ? '' : `${one.ratio.toFixed(2)}x`,
-    isJudged ? targetText(target) : '',
-    isJudged ? metText(met) : '',
+    ...verdict,
   ];
+}
+
+function verdictOn({ measured, target, met }: Row, i: number): [target: string, met: string] {
+  if (target === undefined) return ['', ''];
+  if (target.kind === 'ratio' && target.of === 'each') {
+    const one = measured[i]!;
+    return one.met === undefined ? ['', ''] : [`${one.atLeast ?? target.atLeast}x`, metText(one.met)];
+  }
+  return i === (target.kind === 'ratio' ? 1 : 0) ? [targetText(target), metText(met)] : ['', ''];
 }
 
 function figureText({ figures }: Judged, figure: Figure): string {

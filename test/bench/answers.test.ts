@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { difference, type Matrix, matrixOf } from '../../bench/answers.ts';
+import { compare, difference, type Matrix, matrixOf } from '../../bench/answers.ts';
 
 type Values = readonly (readonly [number, string])[];
 
@@ -133,4 +133,78 @@ test('an answer that is no matrix is said to be none', () => {
   expect(() => matrixOf('{"status":"success","data":{"resultType":"vector","result":[]}}')).toThrow(
     /a vector, not a matrix/,
   );
+});
+
+test.each<[string, Record<string, Values>, wrong: number, missing: number, offBy: number, first: RegExp | undefined]>([
+  ['the same', WANT, 0, 0, 0, undefined],
+  ['one missing', { b: WANT.b }, 0, 1, 0, /1 series are missing/],
+  ['none', {}, 0, 2, 0, /2 series are missing/],
+  ['one too much', { ...WANT, c: [[1, '1']] }, 1, 0, 0, /"c".* too much/],
+  [
+    'within the bound',
+    {
+      ...WANT,
+      a: [
+        [1, '1.0000000005'],
+        [2, '0'],
+      ],
+    },
+    0,
+    0,
+    5e-10,
+    undefined,
+  ],
+  [
+    'past the bound',
+    {
+      ...WANT,
+      a: [
+        [1, '0.75'],
+        [2, '0'],
+      ],
+    },
+    1,
+    0,
+    0.25,
+    /is 0.75, not 1/,
+  ],
+  [
+    'a number for NaN',
+    {
+      ...WANT,
+      b: [
+        [1, '3'],
+        [2, '+Inf'],
+      ],
+    },
+    1,
+    0,
+    1,
+    /is 3, not NaN/,
+  ],
+  ['a step less', { ...WANT, a: [[2, '0']] }, 1, 0, 0, /1 steps, not 2/],
+  [
+    'wrong, missing and too much',
+    {
+      a: [
+        [1, '2'],
+        [2, '0'],
+      ],
+      c: [[1, '1']],
+    },
+    2,
+    1,
+    1,
+    /too much/,
+  ],
+])('counted: %s', (_, got, wrong, missing, offBy, first) => {
+  const found = compare(matrix(got), matrix(WANT), 1e-9);
+  expect(found).toMatchObject({ series: 2, wrong, missing });
+  expect(found.offBy).toBeCloseTo(offBy, 15);
+  if (first === undefined) expect(found.first).toBe(undefined);
+  else expect(found.first).toMatch(first);
+});
+
+test('counted: an empty answer is right where nothing is to be there', () => {
+  expect(compare(matrix({}), matrix({}), 1e-9)).toMatchObject({ series: 0, wrong: 0, missing: 0 });
 });

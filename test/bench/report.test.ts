@@ -30,6 +30,41 @@ test.each<
   expect([row.measured[1]?.ratio, row.met]).toEqual([ratio, met]);
 });
 
+test('each peer may be judged, by what the target says or by a number of its own', () => {
+  const target: Target = { ...FASTER, of: 'each' };
+  const measured = (fast: number) => [
+    { peer: 'comity', figures: { wallMs: 10 } },
+    { peer: 'a', figures: { wallMs: 50 } },
+    { peer: 'b', figures: { wallMs: fast }, atLeast: 2 },
+    { peer: 'not judged', figures: { wallMs: 1 }, atLeast: 0 },
+    leftOut('c'),
+  ];
+  const verdicts = (fast: number) => {
+    const { measured: judged, met } = judge('W', 'what', target, measured(fast));
+    return [judged.map((one) => one.met), met];
+  };
+  expect(verdicts(20)).toEqual([[undefined, true, true, undefined, undefined], true]);
+  expect(verdicts(19)).toEqual([[undefined, true, false, undefined, undefined], false]);
+  expect(judge('W', 'what', target, [{ peer: 'comity', figures: { wallMs: 1 } }, leftOut('a')]).met).toBe(undefined);
+  expect(table([judge('W', 'what', target, measured(19))])).toBe(
+    [
+      '                time   ours  target',
+      'W: what',
+      '  comity       10 ms',
+      '  a            50 ms  5.00x      5x     met',
+      '  b            19 ms  1.90x      2x  missed',
+      '  not judged  1.0 ms  0.10x',
+      '  c: left out: no program',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('what is only shown has neither ratio nor target', () => {
+  const measured = [{ peer: 'comity', figures: {}, note: '200, a warning' }];
+  expect(table([{ workload: 'W5 fault', what: 'a query', measured }])).toContain('  comity: 200, a warning');
+});
+
 function row(workload: string, what: string): ReportRow {
   const run = { date: '', cpus: 2, model: '', node: '', seed: 1, scale: 1, repeat: 3 };
   return {
