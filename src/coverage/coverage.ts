@@ -161,11 +161,6 @@ const LACKING: ReadonlySet<DomainOutcome> = new Set<DomainOutcome>(['partial', '
 /** Domains that a sentence or a header names. */
 const NAMED_MAX = 64;
 
-/** Streams over the steps of several domains, added up step by step; all have the same steps. Linear in the runs. */
-export function sumRuns(domains: readonly (readonly CoverageRun[])[]): readonly CoverageRun[] {
-  return domains.reduce<readonly CoverageRun[]>((one, other) => (one.length === 0 ? other : addRuns(one, other)), []);
-}
-
 /** One run as part of a grid. */
 interface PlacedRun extends CoverageRun {
   /** Index of its first step. */
@@ -266,25 +261,6 @@ function stepsCoverage(runs: readonly PlacedRun[], grid: StepGrid): readonly Ste
       const from = stepTime(grid, first) / 1000;
       out.push({ from, to, observed, expected, ...(isUnsettled ? { unsettled: true } : {}) });
     }
-  }
-  return out;
-}
-
-function addRuns(ones: readonly CoverageRun[], others: readonly CoverageRun[]): readonly CoverageRun[] {
-  const out: CoverageRun[] = [];
-  let [i, j, usedOfOne, usedOfOther] = [0, 0, 0, 0];
-  while (i < ones.length && j < others.length) {
-    const [one, other] = [ones[i]!, others[j]!];
-    const steps = Math.min(one.steps - usedOfOne, other.steps - usedOfOther);
-    const sum = { steps, observed: one.observed + other.observed, expected: one.expected + other.expected };
-    const last = out.at(-1);
-    if (last?.observed === sum.observed && last.expected === sum.expected) {
-      out[out.length - 1] = { ...sum, steps: last.steps + steps };
-    } else out.push(sum);
-    usedOfOne += steps;
-    usedOfOther += steps;
-    if (usedOfOne === one.steps) [i, usedOfOne] = [i + 1, 0];
-    if (usedOfOther === other.steps) [j, usedOfOther] = [j + 1, 0];
   }
   return out;
 }

@@ -5,7 +5,6 @@ import {
   domainCoverage,
   prunedCoverage,
   summariseCoverage,
-  sumRuns,
   type Coverage,
   type DomainCoverage,
   type DomainPart,
@@ -280,22 +279,6 @@ describe('random runs', () => {
     runs.flatMap(({ steps, observed, expected }) =>
       Array.from({ length: steps }, (): [number, number] => [observed, expected]),
     );
-
-  it('sums agree step by step, in any order and any grouping', () => {
-    for (let round = 0; round < 300; round++) {
-      const steps = 1 + below(40);
-      const all = Array.from({ length: 1 + below(5) }, () => runsOver(steps));
-      const want = Array.from({ length: steps }, (_none, step) =>
-        all.map((runs) => spread(runs)[step]!).reduce(([a, b], [c, d]): [number, number] => [a + c, b + d]),
-      );
-      const sum = sumRuns(all);
-      expect(spread(sum)).toEqual(want);
-      const cut = below(all.length);
-      const grouped = sumRuns([sumRuns(all.slice(0, cut)), sumRuns(all.slice(cut))].filter(({ length }) => length > 0));
-      expect(spread(grouped)).toEqual(want);
-      expect(spread(sumRuns(all.toReversed()))).toEqual(want);
-    }
-  });
 
   it('the structure is that of every step by itself, and the text is that of the structure', () => {
     for (let round = 0; round < 500; round++) {
