@@ -8,7 +8,7 @@ import type { MatcherMessage } from './expr-message.ts';
 import { decodeLabelSets, encodeLabelSets, labelSetsBounds, type LabelSetsMessage } from './label-sets-codec.ts';
 import { decodeRefusal, encodeRefusal, type Refusal, type RefusalMessage } from './refusal-codec.ts';
 import { assertAnswerTo, decodeRequestId } from './request-id.ts';
-import { decodeSelectors } from './selectors-codec.ts';
+import { decodeSelectors, encodeSelectors } from './selectors-codec.ts';
 import { decodeStatus, encodeStatus, statusBounds, type DomainStatus, type StatusMessage } from './status-codec.ts';
 import { decodeStrict, FEDERATION_VERSION, type Versioned } from './version.ts';
 
@@ -39,8 +39,7 @@ const request = messageCodec<ExemplarsRequestMessage>('federation.proto', 'comit
 const answer = messageCodec<ExemplarsAnswerMessage>('federation.proto', 'comity.federation.v1.ExemplarsAnswer');
 
 export function encodeExemplarsRequest({ selectors, ...rest }: ExemplarsQuery): Uint8Array {
-  const sets = selectors.map((matchers) => ({ matchers }));
-  return request.encode({ version: FEDERATION_VERSION, ...rest, selectors: sets });
+  return request.encode({ version: FEDERATION_VERSION, ...rest, selectors: encodeSelectors(selectors) });
 }
 
 export function decodeExemplarsRequest(bytes: Uint8Array): ExemplarsQuery {

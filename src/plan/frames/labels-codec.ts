@@ -1,11 +1,10 @@
-import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { messageCodec } from '../../base/proto.ts';
-import { shareRegexMeter, startRegexMeter, type Matcher } from '../../model/matcher.ts';
-import { decodeMatcher } from './expr-codec.ts';
+import type { Matcher } from '../../model/matcher.ts';
 import type { MatcherMessage } from './expr-message.ts';
 import { decodeRefusal, encodeRefusal, type Refusal, type RefusalMessage } from './refusal-codec.ts';
 import { assertAnswerTo, decodeRequestId } from './request-id.ts';
+import { decodeSelectors, encodeSelectors } from './selectors-codec.ts';
 import { decodeStatus, encodeStatus, statusBounds, type DomainStatus, type StatusMessage } from './status-codec.ts';
 import { decodeStrict, FEDERATION_VERSION, type Versioned } from './version.ts';
 
@@ -32,17 +31,13 @@ const labelsRequest = messageCodec<LabelsRequestMessage>('federation.proto', 'co
 const labelsAnswer = messageCodec<LabelsAnswerMessage>('federation.proto', 'comity.federation.v1.LabelsAnswer');
 
 export function encodeLabelsRequest({ selectors, ...rest }: LabelsRequest): Uint8Array {
-  const sets = selectors.map((matchers) => ({ matchers }));
-  return labelsRequest.encode({ version: FEDERATION_VERSION, ...rest, selectors: sets });
+  return labelsRequest.encode({ version: FEDERATION_VERSION, ...rest, selectors: encodeSelectors(selectors) });
 }
 
 export function decodeLabelsRequest(bytes: Uint8Array): LabelsRequest {
   const message = decodeStrict(labelsRequest, bytes, { fields: LIMITS.selectorsPerRequest + OTHER_FIELDS });
   const { name, fromMs, toMs, limit } = message;
-  if (message.selectors.length > LIMITS.selectorsPerRequest) throw new ComityError('limit', 'too many selectors');
-  const selectors = message.selectors.map((set) => set.matchers.map(decodeMatcher));
-  const meter = startRegexMeter();
-  for (const matcher of selectors.flat()) shareRegexMeter(matcher, meter);
+  const selectors = decodeSelectors(message.selectors);
   return { name, fromMs, toMs, limit, selectors, id: decodeRequestId(message.id) };
 }
 

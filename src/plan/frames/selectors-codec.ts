@@ -4,8 +4,17 @@ import { shareRegexMeter, startRegexMeter, type Matcher } from '../../model/matc
 import { decodeMatcher } from './expr-codec.ts';
 import type { MatcherMessage } from './expr-message.ts';
 
+/** The MatcherSets of proto/federation.proto. */
+interface MatcherSetMessage {
+  readonly matchers: readonly MatcherMessage[];
+}
+
+export function encodeSelectors(selectors: readonly (readonly Matcher[])[]): MatcherSetMessage[] {
+  return selectors.map((matchers) => ({ matchers }));
+}
+
 /** The selectors of a request, whose regular expressions share one budget. Throws `limit` for too many of them. */
-export function decodeSelectors(sets: readonly { readonly matchers: readonly MatcherMessage[] }[]): Matcher[][] {
+export function decodeSelectors(sets: readonly MatcherSetMessage[]): Matcher[][] {
   if (sets.length > LIMITS.selectorsPerRequest) throw new ComityError('limit', 'too many selectors');
   const selectors = sets.map(({ matchers }) => matchers.map(decodeMatcher));
   const meter = startRegexMeter();

@@ -7,7 +7,7 @@ import type { MatcherMessage } from './expr-message.ts';
 import { decodeLabelSets, encodeLabelSets, labelSetsBounds, type LabelSetsMessage } from './label-sets-codec.ts';
 import { decodeRefusal, encodeRefusal, type Refusal, type RefusalMessage } from './refusal-codec.ts';
 import { assertAnswerTo, decodeRequestId } from './request-id.ts';
-import { decodeSelectors } from './selectors-codec.ts';
+import { decodeSelectors, encodeSelectors } from './selectors-codec.ts';
 import { decodeStatus, encodeStatus, statusBounds, type DomainStatus, type StatusMessage } from './status-codec.ts';
 import { decodeStrict, FEDERATION_VERSION, type Versioned } from './version.ts';
 
@@ -39,8 +39,7 @@ const seriesRequest = messageCodec<SeriesRequestMessage>('federation.proto', 'co
 const seriesAnswer = messageCodec<SeriesAnswerMessage>('federation.proto', 'comity.federation.v1.SeriesAnswer');
 
 export function encodeSeriesRequest({ selectors, ...rest }: SeriesQuery): Uint8Array {
-  const sets = selectors.map((matchers) => ({ matchers }));
-  return seriesRequest.encode({ version: FEDERATION_VERSION, ...rest, selectors: sets });
+  return seriesRequest.encode({ version: FEDERATION_VERSION, ...rest, selectors: encodeSelectors(selectors) });
 }
 
 export function decodeSeriesRequest(bytes: Uint8Array): SeriesQuery {
