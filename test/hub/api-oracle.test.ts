@@ -275,17 +275,19 @@ describe.skipIf(program === undefined)('beside a Prometheus with all the data', 
     await compare(path, params, false);
   });
 
+  /** Which metrics a limit leaves is Prometheus's own chance (it walks a map), so only their number is compared. */
   test('limits of metadata leave as many as Prometheus leaves', async () => {
-    for (const params of [[['limit', '1']], [['limit_per_metric', '1']]] as [string, string][][]) {
-      const sizes = await Promise.all(
-        [oracle.url, federation.url].map(async (url) => {
-          const { data } = (await call(url, 'metadata', params, false)).body;
-          return Object.values(data as Record<string, unknown[]>).map((entries) => entries.length);
-        }),
-      );
-      expect(sizes[1]?.toSorted().at(-1), JSON.stringify(params)).toBe(sizes[0]?.toSorted().at(-1));
-      expect(sizes[1]?.length).toBe(sizes[0]?.length);
-    }
+    const leaves = async (url: string, limit: string): Promise<unknown[][]> => {
+      const { data } = (await call(url, 'metadata', [[limit, '1']], false)).body;
+      return Object.values(data as Record<string, unknown[]>);
+    };
+    expect(await leaves(oracle.url, 'limit')).toHaveLength(1);
+    expect(await leaves(federation.url, 'limit')).toHaveLength(1);
+    const want = await leaves(oracle.url, 'limit_per_metric');
+    const got = await leaves(federation.url, 'limit_per_metric');
+    expect(got.length).toBe(want.length);
+    expect(new Set(want.map((entries) => entries.length))).toEqual(new Set([1]));
+    expect(new Set(got.map((entries) => entries.length))).toEqual(new Set([1]));
   });
 
   test.each<[string, [string, string][]]>([
