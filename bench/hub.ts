@@ -9,6 +9,8 @@ export interface HubOptions {
   readonly name?: string;
   /** For what domains said before; none when left out. */
   readonly cacheBytes?: number;
+  /** The program; the project's own when left out. */
+  readonly main?: string | undefined;
 }
 
 /** A hub over agents, with a border that counts in front of each. */
@@ -19,7 +21,7 @@ export interface HubPeer extends Peer {
 
 /** `agents`: by the names of their domains. Closing the hub closes its borders, too. */
 export async function startHub(agents: ReadonlyMap<string, AgentPeer>, options: HubOptions): Promise<HubPeer> {
-  const { name = 'comity', cacheBytes = 0 } = options;
+  const { name = 'comity', cacheBytes = 0, main = MAIN } = options;
   const [port] = (await freePorts(1)) as [number];
   const borders: BorderProxy[] = [];
   const domains: object[] = [];
@@ -44,7 +46,7 @@ export async function startHub(agents: ReadonlyMap<string, AgentPeer>, options: 
       };
       // JSON is YAML, too.
       await writeFile(join(dir, 'hub.yaml'), JSON.stringify(config));
-      return { args: [MAIN, 'hub', '--config', join(dir, 'hub.yaml')] };
+      return { args: [main, 'hub', '--config', join(dir, 'hub.yaml')] };
     },
   });
   const { close } = peer;

@@ -11,6 +11,7 @@ import { disk } from './disk.ts';
 import { federated } from './federation.ts';
 import { otlpIngest, remoteWriteIngest } from './ingest.ts';
 import { latency } from './latency.ts';
+import { ledger } from './ledger.ts';
 import { memory } from './memory.ts';
 import { constructs } from './constructs.ts';
 import { longWindow, shortWindow } from './query.ts';
@@ -33,6 +34,7 @@ const WORKLOADS: Readonly<Record<string, (settings: Settings, options: Options) 
   W8: disk,
   W9: (settings, { live }) => memory(settings, live),
   latency,
+  ledger,
 };
 
 /** The curves of W7, beside the results. */
@@ -51,6 +53,7 @@ Workloads:
   W8       bytes on disk: counters, gauges, native and classic histograms each
   W9       memory of 50,000 and 200,000 live series, and the start after kill -9
   latency  remote write at a fixed rate, alone and beside heavy queries
+  ledger   a small query alone, and many panels of an hour, through a hub with the ledger and without
 
 Peers: Prometheus 3.15 (COMITY_ORACLE, the PATH, or built with Go); the OpenTelemetry Collector with its redaction processor
 and nop exporter (COMITY_COLLECTOR, or otelcol-contrib or otelcol on the PATH); VictoriaMetrics (COMITY_VICTORIA, or

@@ -32,6 +32,8 @@ interface ComityOptions {
   readonly policy?: string;
   /** Threads that each have a part of the series; 0 for none but the main one. As many as the agent chooses when left out. */
   readonly shards?: number;
+  /** The program; the project's own when left out. */
+  readonly main?: string | undefined;
 }
 
 export function startComity(): Promise<Peer> {
@@ -48,7 +50,7 @@ export interface AgentPeer extends Peer {
 }
 
 export async function startAgent(options: ComityOptions): Promise<AgentPeer> {
-  const { name = 'comity', domain = 'bench', policy = POLICY, shards } = options;
+  const { name = 'comity', domain = 'bench', policy = POLICY, shards, main = MAIN } = options;
   const token = randomBytes(16).toString('hex');
   const [otlp, grpc, query, federation] = (await freePorts(4)) as [number, number, number, number];
   const url = `http://127.0.0.1:${otlp}`;
@@ -74,7 +76,7 @@ export async function startAgent(options: ComityOptions): Promise<AgentPeer> {
         ...(shards === undefined ? [] : [`shards: ${shards}`]),
       ];
       await writeFile(join(dir, 'agent.yaml'), config.join('\n'));
-      return { args: [MAIN, 'agent', '--config', join(dir, 'agent.yaml')] };
+      return { args: [main, 'agent', '--config', join(dir, 'agent.yaml')] };
     },
   });
   return Object.assign(peer, { federation: { port: federation, token } });

@@ -17,6 +17,7 @@ export type Figure =
   | 'busyP50Ms'
   | 'busyP99Ms'
   | 'p99Growth'
+  | 'addedMs'
   | 'queries'
   | 'queryMs'
   | 'series'

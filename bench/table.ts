@@ -30,6 +30,7 @@ const SHOWN: Readonly<Record<Figure, readonly [heading: string, text: (value: nu
   busyP50Ms: ['with queries p50', ms],
   busyP99Ms: ['p99', ms],
   p99Growth: ['p99 growth', (value) => `${value.toFixed(2)}x`],
+  addedMs: ['added ms', (value) => value.toFixed(2)],
   queries: ['queries', count],
   queryMs: ['each', ms],
   agentCpuMs: ['agents CPU', ms],

@@ -186,7 +186,27 @@ describe('what the rules complain about', () => {
     [
       'sealing outside the border',
       { 'src/agent/a.ts': "import { seal } from '../border/released.ts';\nseal();" },
-      ['src/agent/a.ts:1: imports seal: only src/border/release.ts decides what leaves'],
+      ['src/agent/a.ts:1: imports seal: only src/border/seal-recorded.ts seals, after it has recorded'],
+    ],
+    [
+      'the border going round the ledger',
+      { 'src/border/a.ts': "import { seal as make } from './released.ts';\nmake();" },
+      ['src/border/a.ts:1: imports seal: only src/border/seal-recorded.ts seals, after it has recorded'],
+    ],
+    [
+      'sealing what is recorded outside the border',
+      { 'src/agent/a.ts': "import { sealRecorded } from '../border/seal-recorded.ts';\nsealRecorded();" },
+      ['src/agent/a.ts:1: imports sealRecorded: only src/border/ decides what leaves'],
+    ],
+    [
+      'an answer made outside the border',
+      { 'src/agent/a.ts': "import { encodeQueryAnswer } from '../plan/frames/query-codec.ts';\nencodeQueryAnswer();" },
+      ['src/agent/a.ts:1: imports encodeQueryAnswer: only src/border/ makes what leaves a domain'],
+    ],
+    [
+      'another way out',
+      { 'src/agent/a.ts': "import { openReleased } from '../border/released.ts';\nopenReleased();" },
+      ['src/agent/a.ts:1: imports openReleased: what is released is sent by src/agent/answer.ts alone'],
     ],
     [
       'a cast to Released',

@@ -12,6 +12,10 @@ export interface AgentFiles {
   readonly logPath: string;
   readonly servicesLogPath: string;
   readonly otlpUrl: string;
+  /** The record of what has left. */
+  readonly ledgerPath: string;
+  /** Where the demo has its report written. */
+  readonly reportPath: string;
 }
 
 /** The run directory's content: configurations, tokens, logs and, later, the agents' stores. */
@@ -23,6 +27,9 @@ export interface RunFiles {
 
 /** Root of the project, from which the command lines shown to people work. */
 export const PROJECT_ROOT = resolve(import.meta.dirname, '../..');
+
+/** Where the hub's people are: what it gets leaves a domain for there. */
+const HUB_JURISDICTION = 'EU';
 
 /** Ports that a run needs: two for each agent and one for the hub. */
 export const PORTS_NEEDED = DOMAINS.length * 2 + 1;
@@ -54,7 +61,7 @@ export function writeRunFiles(dir: string, ports: readonly number[]): RunFiles {
       listen,
       store: join(dir, `${name}.sqlite`),
       policy: join(PROJECT_ROOT, 'rules/demo', `${name}.policy.yaml`),
-      token_file: tokenPath,
+      consumers: [{ name: 'hub', jurisdiction: HUB_JURISDICTION, token_file: tokenPath }],
     });
     hubDomains.push({ name, jurisdiction, url: `http://${listen.federation}`, token_file: tokenPath });
     return {
@@ -63,10 +70,17 @@ export function writeRunFiles(dir: string, ports: readonly number[]): RunFiles {
       logPath: join(dir, `${name}.agent.log`),
       servicesLogPath: join(dir, `${name}.services.log`),
       otlpUrl: `http://${listen.otlp}`,
+      ledgerPath: join(dir, `${name}.ledger.sqlite`),
+      reportPath: join(dir, `${name}.report.html`),
     };
   });
   const hub = { configPath: join(dir, 'hub.yaml'), logPath: join(dir, 'hub.log'), url: `http://${hubAddress}` };
-  writeYaml(hub.configPath, { listen: hubAddress, domains: hubDomains, audit: { path: join(dir, 'hub.audit.jsonl') } });
+  writeYaml(hub.configPath, {
+    listen: hubAddress,
+    domains: hubDomains,
+    audit: { path: join(dir, 'hub.audit.jsonl') },
+    state: { path: join(dir, 'hub.state.sqlite') },
+  });
   return { dir, agents, hub };
 }
 

@@ -33,6 +33,9 @@ const Answered = Type.Object({
 
 const Failed = Type.Object({ status: Type.Literal('error'), errorType: Type.String(), error: Type.String() });
 
+/** An agent's ledger as the hub knows it from receipts. */
+const Ledger = Type.Object({ key: Type.String(), witnessedSize: Type.Number(), forked: Type.Boolean() });
+
 const Status = Type.Object({
   status: Type.Literal('success'),
   data: Type.Object({
@@ -45,6 +48,7 @@ const Status = Type.Object({
         expected: Type.Number(),
         bytesReceived: Type.Number(),
         bytesRawHeld: Type.Number(),
+        replicas: Type.Array(Type.Object({ ledger: Type.Union([Ledger, Type.Null()]) })),
       }),
     ),
   }),

@@ -3,6 +3,8 @@ import type { Federation } from './federation.ts';
 import { coversAll } from './hub-client.ts';
 import type { DemoOptions } from './options.ts';
 import { refusalOf } from './once.ts';
+import type { RunFiles } from './files.ts';
+import { openInBrowser, proofLines, proveDomain, type Proof } from './proof.ts';
 import { REFUSED_QUERIES } from './queries.ts';
 import { openScreen, readKeys } from './screen.ts';
 import { takeSnapshot } from './snapshot.ts';
@@ -10,10 +12,11 @@ import type { Snapshot } from './snapshot.ts';
 import { renderLine, renderTable } from './table.ts';
 import { DOMAINS } from './topology.ts';
 
-const REDRAW_MS = 2_000;
+/** Each redraw asks six queries, and each answer brings a receipt of about a kilobyte. */
+const REDRAW_MS = 5_000;
 
 export interface LiveOptions {
-  readonly hubUrl: string;
+  readonly files: RunFiles;
   readonly federation: Federation;
   readonly killing: DemoOptions['killing'];
   /** Ends the demo when aborted. */
@@ -30,7 +33,8 @@ export interface LiveOptions {
  * otherwise. Calls `onClose` at once with the way to give the terminal back, for whoever must end the process early.
  */
 export async function showLive(options: LiveOptions, onClose: (close: () => void) => void): Promise<void> {
-  const { hubUrl, federation, signal } = options;
+  const { files, federation, signal } = options;
+  const hubUrl = files.hub.url;
   const screen = process.stdout.isTTY ? openScreen(process.stdout) : undefined;
   const keys = screen !== undefined && process.stdin.isTTY;
   if (screen !== undefined) onClose(screen.close);
@@ -40,12 +44,14 @@ export async function showLive(options: LiveOptions, onClose: (close: () => void
       readKeys(process.stdin, (key) => {
         if (key === 'q' || key === 'ctrl-c') options.quit();
         if (key === 'k') turn();
+        if (key === 'r') openReport();
       }),
     );
   }
 
   let snapshot: Snapshot = { rows: [], coverage: undefined, domains: [], errors: [] };
   let refused: { query: string; error: string } | undefined;
+  let proof: Proof | undefined;
   const timers: NodeJS.Timeout[] = [];
   let seenComplete = false;
   while (!signal.aborted) {
@@ -57,6 +63,8 @@ export async function showLive(options: LiveOptions, onClose: (close: () => void
       timers.push(...scheduleKilling(options));
       const [first] = REFUSED_QUERIES;
       if (first !== undefined) refused = { query: first.query, error: await refusalOf(hubUrl, first.query) };
+      proof = await proveDomain(hubUrl, files.agents[0]!);
+      if (screen === undefined) proofLines(proof).forEach(options.report);
       if (refused !== undefined && screen === undefined) options.report(`${refused.query}\n  ${refused.error}`);
     }
     if (screen === undefined) {
@@ -68,6 +76,7 @@ export async function showLive(options: LiveOptions, onClose: (close: () => void
         domains: DOMAINS,
         agents: federation.agents.map((one) => ({ domain: one.domain, pid: one.pid(), command: one.command })),
         refused,
+        proof,
         keys,
         colour: useColour(),
         news: options.news(),
@@ -77,6 +86,17 @@ export async function showLive(options: LiveOptions, onClose: (close: () => void
     await sleep(REDRAW_MS, undefined, { signal }).catch(() => undefined);
   }
   for (const timer of timers) clearTimeout(timer);
+
+  /** Makes the report anew, with what has left since, and shows it in a browser. */
+  function openReport(): void {
+    proveDomain(hubUrl, files.agents[0]!)
+      .then((latest) => {
+        proof = latest;
+        openInBrowser(latest.reportUrl);
+        options.report(`opened ${latest.reportUrl}`);
+      })
+      .catch((error: unknown) => options.report(String(error)));
+  }
 }
 
 /** Whether to colour what is written to standard output: https://no-color.org/. */

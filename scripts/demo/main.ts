@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { startFederation } from './federation.ts';
 import type { StartList } from './federation.ts';
-import { PORTS_NEEDED, makeRunDir, writeRunFiles } from './files.ts';
+import { PORTS_NEEDED, makeRunDir, writeRunFiles, type RunFiles } from './files.ts';
 import { showLive, useColour } from './live.ts';
 import { runLoad } from './load.ts';
 import { answerOnce } from './once.ts';
@@ -68,10 +68,10 @@ async function run(): Promise<void> {
   report(`hub ${files.hub.url}`);
   void runLoad(federation.directory, DOMAINS, stopping.signal);
   const shown = options.once
-    ? showOnce(files.hub.url)
+    ? showOnce(files)
     : showLive(
         {
-          hubUrl: files.hub.url,
+          files,
           federation,
           killing: options.killing,
           signal: stopping.signal,
@@ -84,8 +84,9 @@ async function run(): Promise<void> {
   await untilStopped(Promise.race([shown, federation.broken]));
 }
 
-async function showOnce(hubUrl: string): Promise<void> {
-  const document = await answerOnce(hubUrl, stopping.signal, report);
+async function showOnce(files: RunFiles): Promise<void> {
+  const hubUrl = files.hub.url;
+  const document = await answerOnce(files, stopping.signal, report);
   if (options.json) {
     await write(`${JSON.stringify(document, undefined, 2)}\n`);
     return;
@@ -96,7 +97,8 @@ async function showOnce(hubUrl: string): Promise<void> {
     domains: DOMAINS,
     agents: [],
     refused: document.refused[0],
-    news: undefined,
+    proof: document.proofs[0],
+    news: options.keep === undefined ? 'the report goes with the run directory; --keep DIR keeps both' : undefined,
     keys: false,
     colour: useColour(),
   });

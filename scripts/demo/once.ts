@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, federationStatus, isWhole } from './hub-client.ts';
 import type { Answer, Coverage, Sample } from './hub-client.ts';
+import type { RunFiles } from './files.ts';
+import { proveDomain, type Proof } from './proof.ts';
 import { ALL_QUERIES, REFUSED_QUERIES } from './queries.ts';
 
 /** What `--once --json` prints. */
@@ -15,6 +17,8 @@ export interface OnceDocument {
   readonly bytes: readonly { readonly domain: string; readonly crossed: number; readonly rawHeld: number }[];
   readonly hub: string;
   readonly refused: readonly { readonly title: string; readonly query: string; readonly error: string }[];
+  /** Of each domain: its ledger and a receipt verified, and its report. */
+  readonly proofs: readonly Proof[];
   /** From the demo's start to the moment at which every query had been answered completely. */
   readonly secondsToFirstCompleteAnswer: number;
 }
@@ -22,11 +26,11 @@ export interface OnceDocument {
 /** Answers not complete by then will not become so: the services export every two seconds. */
 const WHOLE_WITHIN_MS = 60_000;
 
-const ASK_AGAIN_MS = 500;
+const ASK_AGAIN_MS = 2_000;
 
-/** Asks every query until all have a complete answer with every service in it, then the refused ones, then the bytes. */
+/** Asks every query until all have a complete answer with every service in it, then the refused ones, then for the proofs. */
 export async function answerOnce(
-  hubUrl: string,
+  { hub: { url: hubUrl }, agents }: RunFiles,
   signal: AbortSignal,
   report: (line: string) => void,
 ): Promise<OnceDocument> {
@@ -37,11 +41,13 @@ export async function answerOnce(
     refused.push({ title, query, error: await refusalOf(hubUrl, query) });
   }
   const status = await federationStatus(hubUrl);
+  const proofs = await Promise.all(agents.map((one) => proveDomain(hubUrl, one)));
   return {
     queries,
     bytes: status.map((one) => ({ domain: one.domain, crossed: one.bytesReceived, rawHeld: one.bytesRawHeld })),
     hub: hubUrl,
     refused,
+    proofs,
     secondsToFirstCompleteAnswer,
   };
 }

@@ -1,3 +1,4 @@
+import { proofLines, type Proof } from './proof.ts';
 import { BY_SERVICE } from './queries.ts';
 import type { Cell, Snapshot } from './snapshot.ts';
 
@@ -9,6 +10,8 @@ export interface TableContext {
   /** Domain, process id (undefined while it is down) and start command of each agent. */
   readonly agents: readonly { readonly domain: string; readonly pid: number | undefined; readonly command: string }[];
   readonly refused: { readonly query: string; readonly error: string } | undefined;
+  /** What one domain has proved of what left it. */
+  readonly proof: Proof | undefined;
   /** The last thing that happened, undefined when there is nothing to say. */
   readonly news: string | undefined;
   /** Whether key presses reach the demo. */
@@ -170,8 +173,13 @@ function hintLines(context: TableContext, paint: Paint): string[] {
   if (context.refused !== undefined) {
     lines.push(...wrap('refused', context.refused.query, 2), ...wrap('', context.refused.error, 3));
   }
+  if (context.proof !== undefined) {
+    const [proved, report] = proofLines(context.proof);
+    lines.push(...wrap('proof', proved ?? '', 2), ...wrap('report', report ?? '', 2));
+  }
   if (context.news !== undefined) lines.push(...wrap('news', context.news, 2));
-  if (context.keys) lines.push(`${label('keys')}k  kill an agent, or restart the one that is down    q  quit`);
+  if (context.keys)
+    lines.push(`${label('keys')}k  kill an agent, or restart the one that is down    r  open the report    q  quit`);
   return lines.map((line) => paint('dim', line));
 }
 

@@ -8,12 +8,15 @@ import { Value } from 'typebox/value';
 import { boundParam, integerParam, requestParams } from '../api/params.ts';
 import { selectorParams } from '../api/selectors.ts';
 import { sendData, sendErrors } from '../api/envelope.ts';
+import { whileConnected } from '../api/while-connected.ts';
 import { ComityError } from '../base/errors.ts';
 import { httpServer } from '../base/http.ts';
 import type { LateAnswer, Settlement } from '../coverage/settlement.ts';
 import { shardFolder, writeShardCount, type Shards } from '../shard/open-shards.ts';
 import type { ShardStats } from '../shard/shard.ts';
 import type { Compaction, Deletion } from '../store/store.ts';
+import type { CanaryReport } from './canary.ts';
+import type { KeysAnswer } from './key-report.ts';
 
 /** A deletion in one shard. As JSON has no infinite numbers, a bound that there is not is `null` there. */
 export interface ShardDeletion extends Deletion {
@@ -30,6 +33,16 @@ export interface DeleteAnswer {
 /** What GET /stats answers. */
 export interface StatsAnswer extends ShardStats {
   readonly shards: readonly ShardStats[];
+}
+
+/** What the domain has seen, for GET /keys; stopped by the signal. */
+export type KeyLister = (signal: AbortSignal) => Promise<KeysAnswer>;
+
+/** What is looked up elsewhere. */
+export interface AdminViews {
+  readonly keys: KeyLister;
+  /** What a candidate of the policy has decided. */
+  canary(): CanaryReport;
 }
 
 const CLOSED = { additionalProperties: false } as const;
@@ -60,17 +73,20 @@ export function adminSocket(storeFolder: string): string {
  * - POST /compact: `Compaction`, of all shards together.
  * - POST /backup `{"to": "/folder"}`: copies all stores into a folder that is not there yet; `{"bytes": …}`.
  * - GET /late?since=N&epoch=E: what changed behind the watermark after number N; `LateAnswer`. Both may be left out.
+ * - GET /canary: `CanaryReport`.
  * - GET /stats: `StatsAnswer`.
+ * - GET /keys: the attributes, labels and metrics that the domain has seen, by name; `KeysAnswer`.
  */
 export async function adminEndpoint(
   shards: Shards,
   settlement: Settlement,
+  views: AdminViews,
   path: string,
   log: Logger,
 ): Promise<{ close(): Promise<void> }> {
   const app = httpServer(log);
   sendErrors(app, (error) => log.error({ err: error }, 'administration fault'));
-  routes(app, shards, settlement);
+  routes(app, shards, settlement, views);
   await listenAt(app, path);
   return {
     async close() {
@@ -96,7 +112,7 @@ async function listenAt(app: FastifyInstance, path: string): Promise<void> {
   }
 }
 
-function routes(app: FastifyInstance, { shards, stats }: Shards, settlement: Settlement): void {
+function routes(app: FastifyInstance, { shards, stats }: Shards, settlement: Settlement, views: AdminViews): void {
   app.post('/delete', async (request, reply) => {
     const { match, start, end } = bodyOf(request.body, DELETE);
     const selectors = selectorParams(match);
@@ -138,6 +154,8 @@ function routes(app: FastifyInstance, { shards, stats }: Shards, settlement: Set
     const { to } = bodyOf(request.body, BACKUP);
     return sendData(reply, JSON.stringify(await backup(shards, to)));
   });
+  app.get('/keys', async (_request, reply) => sendData(reply, JSON.stringify(await views.keys(whileConnected(reply)))));
+  app.get('/canary', async (_request, reply) => sendData(reply, JSON.stringify(views.canary())));
   app.get('/stats', async (_request, reply) => {
     const answer: StatsAnswer = { ...stats(), shards: shards.map((shard) => shard.stats()) };
     return sendData(reply, JSON.stringify(answer));

@@ -2,23 +2,28 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pino, type Logger } from 'pino';
 import { ComityError } from '../base/errors.ts';
-import { readText } from '../base/config.ts';
 import { httpServer, listen } from '../base/http.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { Border } from '../border/release.ts';
+import type { Border } from '../border/border.ts';
 import type { Settlement } from '../coverage/settlement.ts';
 import { admission } from '../policy/admit.ts';
-import { parsePolicy } from '../policy/document.ts';
 import { openDomainKeys } from '../policy/domain-key.ts';
+import { keyInventory } from '../policy/key-inventory.ts';
 import { defaultShards, openShards, type Shards, type ShardsOptions } from '../shard/open-shards.ts';
 import { openQueries } from '../shard/queries.ts';
-import { adminEndpoint, adminSocket } from './admin.ts';
+import { adminEndpoint, adminSocket, type AdminViews } from './admin.ts';
 import { federationEndpoint } from './answer.ts';
 import { ownPages } from './own-pages.ts';
 import { openAuditLog } from '../base/audit-log.ts';
-import type { AgentConfig, GrpcListen } from './config.ts';
+import { DEFAULT_AGENT, type AgentConfig, type GrpcListen } from './config.ts';
+import { openCompliance } from './compliance-api.ts';
 import { openCoverage } from './coverage.ts';
 import { ingest } from './ingest.ts';
+import { besideLedger, openAgentLedger, recordRedactions } from './ledger.ts';
+import { openDropping } from './drop-labels.ts';
+import { keyReport, type KeysAnswer } from './key-report.ts';
+import { consumersOf } from './consumers.ts';
+import { openLivePolicy } from './live-policy.ts';
 import { localQueryApi } from './local-query.ts';
 import { loadGate } from './load-gate.ts';
 import { agentMetrics } from './metrics.ts';
@@ -39,10 +44,12 @@ export interface Agent {
   readonly grpcUrl: string | undefined;
   /** Where people of the domain query what it holds; undefined when nowhere. */
   readonly queryUrl: string | undefined;
+  /** Where the domain's compliance team asks; undefined when nowhere. */
+  readonly complianceUrl: string | undefined;
   /** Where hubs ask. */
   readonly federationUrl: string;
   readonly shards: Shards;
-  /** Resolves when the agent can serve no longer by itself: a thread of its store has ended. It is to be closed then. */
+  /** Resolves when the agent can serve no longer by itself: a thread of its store or of its ledger has ended. It is to be closed then. */
   readonly failed: Promise<ComityError>;
   close(): Promise<void>;
 }
@@ -56,8 +63,6 @@ const SAMPLE_BYTES = 16;
 /** Starts the agent of one domain: store, streams, receivers, scraper, local queries, the listener for hubs. */
 export async function startAgent(config: AgentConfig, log: Logger = pino({ level: 'silent' })): Promise<Agent> {
   const { domain, jurisdiction, domainLabel = 'domain' } = config;
-  const policyText = readText(config.policy);
-  const policy = parsePolicy(policyText, config.policy, domain, domainLabel);
   const stops: (() => void | Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of stops.splice(0).reverse()) {
@@ -73,10 +78,29 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     // The domain key and the coverage file lie beside the store.
     mkdirSync(dirname(config.store), { recursive: true });
     const keys = openDomainKeys(config.domainKey ?? besideStore(config.store, 'key'));
+    const ledgerPath = config.store === ':memory:' ? ':memory:' : besideStore(config.store, 'ledger.sqlite');
+    const book = await openAgentLedger({
+      path: ledgerPath,
+      keyPath: besideLedger(ledgerPath, 'key'),
+      domain,
+      agent: config.agent ?? DEFAULT_AGENT,
+      jurisdiction,
+      source: 'store',
+      keys,
+      witnesses: config.witnesses ?? [],
+      log,
+    });
+    stops.push(() => book.close());
+    const live = openLivePolicy({
+      config: { ...config, domainLabel },
+      statePath: config.store === ':memory:' ? undefined : besideStore(config.store, 'policy.json'),
+      mark: (await book.writer.lastPolicy())?.bundle,
+      log,
+    });
     const shards = await openShards({
       store: { path: config.store, durability: config.durability ?? 'process', ...storeOptions(config) },
       shards: config.shards ?? defaultShards(),
-      reading: { policy: { text: policyText, domain, domainLabel } },
+      reading: { policies: live.source.texts() },
       onProblem: (problem, shard) => log.error({ shard, ...problem }, 'store problem'),
       onProgress: (progress, shard) => log.info({ shard, ...progress }, 'opening the store'),
       onWarning: (message) => log.warn(message),
@@ -84,7 +108,10 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     stops.push(() => shards.close());
     const queries = openQueries(shards.shards);
     stops.push(() => queries.close());
-    void shards.failed.then((error) => log.fatal({ err: error }, 'the agent cannot go on'));
+    stops.push(() => live.close());
+    // Without its ledger it could take telemetry and answer no hub: whoever runs it should start it again.
+    const failed = Promise.race([shards.failed, book.ledger.failed]);
+    void failed.then((error) => log.fatal({ err: error }, 'the agent cannot go on'));
     if (keys.created && shards.stats().series > 0) {
       log.warn({ domain }, 'a new domain key was made for a store that has data: pseudonyms in it no longer match');
     }
@@ -101,10 +128,28 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     stops.push(() => coverage.close());
     await coverage.recover(shards.shards);
 
-    const admin = await listenAdmin(shards, coverage.settlement, config.store, log);
+    const inventory = keyInventory();
+    const admit = admission({ keys, domainLabel, words: live.source.admitRules(), seen: inventory.seen });
+    const known = { domain, domainLabel, queries, admission: admit, inventory };
+    const listKeys = (signal: AbortSignal): Promise<KeysAnswer> => keyReport(known, signal);
+    const admin = await listenAdmin(
+      shards,
+      coverage.settlement,
+      { keys: listKeys, canary: live.canary.report },
+      config.store,
+      log,
+    );
     if (admin !== undefined) stops.push(() => admin.close());
-
-    const admit = admission({ keys, domainLabel });
+    // Closed after whatever takes telemetry, so that the last leaf tells all of it.
+    const redactions = recordRedactions(book.writer, () => admit.counts(), log);
+    stops.push(() => redactions.close());
+    const dropping = await openDropping({
+      admission: admit,
+      rules: live.source.admitRules().drop,
+      keys,
+      domainLabel,
+      metadata: async () => (await Promise.all(shards.shards.map((one) => one.metadata({ releases: false })))).flat(),
+    });
     const budget = bodyBudget(LIMITS.bodyBytesAtOnce);
     const intake = ingest(shards, {
       memoryBytes: config.limits?.memoryBytes,
@@ -121,11 +166,15 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
       memoryRefusals: () => intake.memoryRefusals,
       bodyBytes: () => budget.heldBytes,
       load: () => gate.load(),
+      ledger: book.metrics,
+      policy: live,
+      joined: dropping.counts,
     });
     const gate = loadGate({ share: config.limits?.federation, events: metrics.load });
+    book.gather(() => gate.load().running);
     const receiver: ReceiverDeps = {
-      append: (batch) => intake.append(batch),
-      admission: admit,
+      append: (batch) => intake.append(dropping.batch(admit.batch(batch))),
+      admission: dropping.admission,
       onStreams: coverage.onStreams,
       domain,
       domainLabel,
@@ -134,6 +183,7 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     };
     const otlp = otlpCore({
       ...receiver,
+      attributeSeen: inventory.seen,
       promoteResourceAttributes: config.promoteResourceAttributes,
       convertHistogramsToNhcb: config.convertHistogramsToNhcb,
       onFault: (error) => log.error({ err: error }, 'an OTLP request failed'),
@@ -150,13 +200,15 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
     targetsApi(local, scraper.targets);
 
     const border: Border = {
-      policy,
+      policy: live.policy,
+      veto: live.veto,
+      shadow: live.canary,
       data: queries,
       status() {
         const { expected, observed, settledUntilMs, gaps } = coverage.tell();
         return {
           domain,
-          policyDigest: policy.digest,
+          ...live.status(),
           expectedStreams: expected,
           observedStreams: observed,
           settledUntilMs,
@@ -168,13 +220,18 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
       },
       coverage: coverage.coverage,
       late: coverage.late,
+      recorder: book.recorder,
+      onSuppressed: metrics.suppressed,
+      ledger: book.ledger,
     };
+    // Before anybody can ask: the policy in force is in the ledger first.
+    await live.start({ apply: shards.applyPolicies, record: book.writer.policy, kinds: queries.kinds });
     const federation = httpServer(log);
     stops.push(() => federation.close());
     federationEndpoint(federation, {
       border,
       gate,
-      token: config.token,
+      consumers: consumersOf(config),
       onReleased: metrics.released,
       onFault: (error, trace) => log.error({ err: error, trace }, 'federation fault'),
     });
@@ -199,10 +256,12 @@ export async function startAgent(config: AgentConfig, log: Logger = pino({ level
       targetsApi(query, scraper.targets);
       queryUrl = await listen(query, config.listen.query);
     }
+    const compliance = await openCompliance({ ...config, ledger: ledgerPath }, book.ledger.vkey, log);
+    if (compliance !== undefined) stops.push(() => compliance.close());
     const federationUrl = await listen(federation, config.listen.federation);
-    const urls = { otlpUrl, grpcUrl: grpc?.url, queryUrl, federationUrl };
-    log.info({ domain, jurisdiction, ...urls, policyDigest: policy.digest }, 'agent ready');
-    return { ...urls, shards, failed: shards.failed, close: stop };
+    const urls = { otlpUrl, grpcUrl: grpc?.url, queryUrl, complianceUrl: compliance?.url, federationUrl };
+    log.info({ domain, jurisdiction, ...urls, policyDigest: live.policy().digest }, 'agent ready');
+    return { ...urls, shards, failed, close: stop };
   } catch (error) {
     await stop();
     throw error;
@@ -236,13 +295,14 @@ function storeOptions(config: AgentConfig): Partial<ShardsOptions['store']> {
 async function listenAdmin(
   shards: Shards,
   settlement: Settlement,
+  views: AdminViews,
   store: string,
   log: Logger,
 ): Promise<{ close(): Promise<void> } | undefined> {
   if (store === ':memory:') return undefined;
   const path = adminSocket(store);
   try {
-    return await adminEndpoint(shards, settlement, path, log);
+    return await adminEndpoint(shards, settlement, views, path, log);
   } catch (error) {
     log.warn({ err: error }, `administration is off: no socket can be made at ${path}`);
     return undefined;

@@ -1,28 +1,24 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { zstdCompress } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ComityError, RETRY_AFTER_SECONDS, toComityError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { readTraceparent, traceIdOf } from '../base/traceparent.ts';
-import {
-  releaseError,
-  releaseExemplars,
-  releaseExplain,
-  releaseLabels,
-  releaseMetadata,
-  releaseQuery,
-  releaseSeries,
-  releaseStatus,
-  type Border,
-} from '../border/release.ts';
-import { openReleased, type Released, type ReleaseKind } from '../border/released.ts';
+import type { Border } from '../border/border.ts';
+import type { Asked, Consumer } from '../border/consumer.ts';
+import { releaseError } from '../border/release-error.ts';
+import { releaseExemplars, releaseLabels, releaseMetadata, releaseSeries } from '../border/release-lists.ts';
+import { releaseExplain, releaseLedger, releaseQuery, releaseStatus } from '../border/release.ts';
+import { openReleased, type AnswerKind, type Released } from '../border/released.ts';
 import { decodeQueryRequest } from '../plan/frames/query-codec.ts';
 import { decodeExemplarsRequest } from '../plan/frames/exemplars-codec.ts';
 import { decodeLabelsRequest } from '../plan/frames/labels-codec.ts';
+import { decodeLedgerRequest } from '../plan/frames/ledger-codec.ts';
 import { decodeMetadataRequest } from '../plan/frames/metadata-codec.ts';
 import { decodeSeriesRequest } from '../plan/frames/series-codec.ts';
+import { decodeStatusRequest } from '../plan/frames/status-codec.ts';
 import { whileConnected } from '../api/while-connected.ts';
+import { bearerOf } from './bearer.ts';
 import type { LoadGate } from './load-gate.ts';
 import { ShedError } from './shed-error.ts';
 
@@ -30,12 +26,17 @@ export interface FederationDeps {
   readonly border: Border;
   /** Where queries wait for their turn; all are answered at once when left out. */
   readonly gate?: LoadGate | undefined;
-  /** The domain's token, which every request must carry as a bearer token. */
-  readonly token: string;
+  /** Who may ask, each by a bearer token. */
+  readonly consumers: readonly ConsumerToken[];
   /** Told what went over the border, in bytes as sent. */
-  onReleased(kind: ReleaseKind, bytes: number): void;
+  onReleased(kind: AnswerKind, bytes: number): void;
   /** `traceId`: of the hub's trace, where it named one. */
   onFault(error: ComityError, traceId: string | undefined): void;
+}
+
+/** Who may ask, and by what secret it is known. */
+export interface ConsumerToken extends Consumer {
+  readonly token: string;
 }
 
 const FEDERATION_TYPE = 'application/x-protobuf';
@@ -47,14 +48,17 @@ const compress = promisify(zstdCompress);
 
 /**
  * The federation endpoint, the only way out of a domain: POST /federation/v1/query, /explain, /labels, /series, /metadata,
- * /exemplars and /status with
- * messages of proto/federation.proto. A hub that hangs up stops its query. Whatever a handler returns must be a `Released`
- * that the border made; anything else, errors included, is replaced by a 500 with no content.
+ * /exemplars, /status and /ledger with messages of proto/federation.proto. A hub that hangs up stops its query. Whatever a
+ * handler returns must be a `Released` that the border made; anything else, errors included, is replaced by a 500 with no
+ * content.
  */
 export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): void {
   const { border, gate } = deps;
-  const authorise = tokenCheck(deps.token);
-  const cleared = new WeakMap<object, ReleaseKind>();
+  const consumerOf = bearerOf(
+    deps.consumers.map(({ token, name, jurisdiction }) => ({ token, value: { name, jurisdiction } })),
+  );
+  const consumers = new WeakMap<FastifyRequest, Consumer>();
+  const cleared = new WeakMap<object, AnswerKind>();
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -62,7 +66,13 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
     { parseAs: 'buffer', bodyLimit: LIMITS.bodyBytes },
     (_request, body, done) => done(null, body),
   );
-  app.addHook('onRequest', async (request) => authorise(request));
+  app.addHook('onRequest', async (request) => {
+    const consumer = consumerOf(request.headers.authorization);
+    if (consumer === undefined) {
+      throw new ComityError('unauthorized', 'the request carries no token of a consumer of this domain');
+    }
+    consumers.set(request, consumer);
+  });
   const serialise = (payload: unknown): Buffer => {
     const { kind, bytes } = openReleased(payload);
     const copy = Buffer.from(bytes);
@@ -88,14 +98,15 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
     deps.onReleased(kind, body.length);
     return body;
   });
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
     const known = toFederationError(error);
     if (known.status === 500) deps.onFault(known, traceIdIn(request));
     const retryAfter =
       known instanceof ShedError ? known.retryAfterSeconds : known.status === 503 ? RETRY_AFTER_SECONDS : undefined;
     if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
+    const released = await releaseError(known, askedIn(request), border);
     // Named again because paths that do not exist are outside the reach of the one above.
-    return reply.code(statusOf(known)).serializer(serializer).send(releaseError(known));
+    return reply.code(statusOf(known)).serializer(serializer).send(released);
   });
   app.setNotFoundHandler(() => {
     throw new ComityError('not_found', 'no such path');
@@ -107,25 +118,42 @@ export function federationEndpoint(app: FastifyInstance, deps: FederationDeps): 
     return { ...border, admit: (claim, signal) => gate.admit(claim, signal, sent) };
   }
 
+  /** Undefined for a request without a token that is known: nothing that is said to it is written down. */
+  function askedIn(request: FastifyRequest): Asked | undefined {
+    const consumer = consumers.get(request);
+    return consumer === undefined ? undefined : { body: bodyOf(request), consumer };
+  }
+
+  function asked(request: FastifyRequest): Asked {
+    const known = askedIn(request);
+    if (known === undefined) throw new ComityError('internal', 'a request got past the check of its token');
+    return known;
+  }
+
   app.post('/federation/v1/query', async (request, reply): Promise<Released> =>
-    releaseQuery(decodeQueryRequest(bodyOf(request)), gated(reply), whileConnected(reply)),
+    releaseQuery(decodeQueryRequest(bodyOf(request)), asked(request), gated(reply), whileConnected(reply)),
   );
   app.post('/federation/v1/explain', async (request, reply): Promise<Released> =>
-    releaseExplain(decodeQueryRequest(bodyOf(request)), gated(reply), whileConnected(reply)),
+    releaseExplain(decodeQueryRequest(bodyOf(request)), asked(request), gated(reply), whileConnected(reply)),
   );
   app.post('/federation/v1/labels', async (request, reply): Promise<Released> =>
-    releaseLabels(decodeLabelsRequest(bodyOf(request)), border, whileConnected(reply)),
+    releaseLabels(decodeLabelsRequest(bodyOf(request)), asked(request), border, whileConnected(reply)),
   );
   app.post('/federation/v1/series', async (request, reply): Promise<Released> =>
-    releaseSeries(decodeSeriesRequest(bodyOf(request)), border, whileConnected(reply)),
+    releaseSeries(decodeSeriesRequest(bodyOf(request)), asked(request), border, whileConnected(reply)),
   );
   app.post('/federation/v1/metadata', async (request, reply): Promise<Released> =>
-    releaseMetadata(decodeMetadataRequest(bodyOf(request)), border, whileConnected(reply)),
+    releaseMetadata(decodeMetadataRequest(bodyOf(request)), asked(request), border, whileConnected(reply)),
   );
   app.post('/federation/v1/exemplars', async (request, reply): Promise<Released> =>
-    releaseExemplars(decodeExemplarsRequest(bodyOf(request)), border, whileConnected(reply)),
+    releaseExemplars(decodeExemplarsRequest(bodyOf(request)), asked(request), border, whileConnected(reply)),
   );
-  app.post('/federation/v1/status', async (): Promise<Released> => releaseStatus(border));
+  app.post('/federation/v1/status', async (request): Promise<Released> =>
+    releaseStatus(decodeStatusRequest(bodyOf(request)), asked(request), border),
+  );
+  app.post('/federation/v1/ledger', async (request): Promise<Released> =>
+    releaseLedger(decodeLedgerRequest(bodyOf(request)), border),
+  );
 }
 
 /**
@@ -143,20 +171,6 @@ function sentAnswer({ raw }: FastifyReply): Promise<void> {
       timer = setTimeout(() => raw.destroy(), LIMITS.answerMs);
     });
   });
-}
-
-function tokenCheck(token: string): (request: FastifyRequest) => void {
-  const expected = digest(`Bearer ${token}`);
-  return (request) => {
-    if (!timingSafeEqual(expected, digest(request.headers.authorization ?? ''))) {
-      throw new ComityError('unauthorized', 'the request does not carry the token of this domain');
-    }
-  };
-}
-
-/** Digests have one length, so comparing them tells nothing of the token's. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
 
 /** Of the caller's W3C trace context. */

@@ -1,26 +1,43 @@
 import Type, { type Static } from 'typebox';
 import { ComityError } from '../base/errors.ts';
-import { parseListen, readConfigFile, readSecret, resolveBeside } from '../base/config.ts';
+import { parseListen, readConfigFile, resolveBeside } from '../base/config.ts';
 import { configuredFeatures } from '../api/features.ts';
 import { parseDuration } from '../promql/duration.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import { SHARDS_MAX } from '../shard/open-shards.ts';
 import { AUDIT_BYTES_MIN } from '../base/audit-log.ts';
+import { COMPLIANCE, complianceConfig, type ComplianceConfig } from './compliance-config.ts';
+import { CONSUMERS, readAskers, type Askers } from './consumers.ts';
 import { LOAD_SHARE, loadShare } from './load-config.ts';
 import type { LoadShare } from './load-gate.ts';
+import { POLICY_FIELDS, policyConfig, type PolicyConfig } from './policy-config.ts';
 import { GLOBAL, resolveScrapeConfigs, SCRAPE_CONFIGS } from './scrape/config.ts';
 import type { ScrapeJob } from './scrape/job.ts';
+import type { WitnessConfig } from './witness-push.ts';
 
 const CLOSED = { additionalProperties: false } as const;
 const COUNT = Type.Optional(Type.Integer({ minimum: 1 }));
+
+/** The name of a domain's agent that has none. */
+export const DEFAULT_AGENT = 'agent-1';
 
 /** What every agent has, wherever its samples are. */
 export const DOMAIN_FIELDS = {
   domain: Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }),
   jurisdiction: Type.String({ minLength: 1 }),
+  /** The name of this agent among those of the domain; its ledger bears it. */
+  agent: Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$', default: DEFAULT_AGENT }),
+  /** Who is to see that the ledger only grows. */
+  witnesses: Type.Optional(
+    Type.Array(Type.Object({ url: Type.String({ pattern: '^https?://' }), key: Type.String() }, CLOSED)),
+  ),
   policy: Type.String({ minLength: 1 }),
+  ...POLICY_FIELDS,
   token: Type.Optional(Type.String()),
   token_file: Type.Optional(Type.String()),
+  consumers: Type.Optional(CONSUMERS),
+  /** Where people of the domain's compliance team ask; nowhere when left out. */
+  compliance: Type.Optional(COMPLIANCE),
   domain_label: Type.String({ default: 'domain' }),
 };
 
@@ -95,9 +112,13 @@ const AGENT_CONFIG = Type.Object(
 );
 
 /** An agent's configuration with paths and secrets resolved. */
-export interface AgentConfig {
+export interface AgentConfig extends Askers, PolicyConfig {
   readonly domain: string;
   readonly jurisdiction: string;
+  /** `DEFAULT_AGENT` when left out. */
+  readonly agent?: string | undefined;
+  readonly witnesses?: readonly WitnessConfig[] | undefined;
+  readonly compliance?: ComplianceConfig | undefined;
   readonly listen: {
     readonly otlp: string;
     readonly otlpGrpc?: GrpcListen | undefined;
@@ -108,8 +129,6 @@ export interface AgentConfig {
   /** Beside the store when left out. */
   readonly domainKey?: string | undefined;
   readonly policy: string;
-  /** The secret that a hub must show. */
-  readonly token: string;
   /** Default `domain`. */
   readonly domainLabel?: string;
   readonly durability?: 'process' | 'fsync';
@@ -163,11 +182,15 @@ export function readAgentConfig(path: string, features: readonly string[] = []):
   return {
     domain: raw.domain,
     jurisdiction: raw.jurisdiction,
+    agent: raw.agent,
+    witnesses: raw.witnesses,
+    compliance: complianceConfig(raw.compliance, path),
     listen: { otlp, otlpGrpc: grpcListen(grpc), query, federation },
     store: resolveBeside(path, raw.store),
     domainKey: raw.domain_key === undefined ? undefined : resolveBeside(path, raw.domain_key),
     policy: resolveBeside(path, raw.policy),
-    token: readSecret(raw, path),
+    ...policyConfig(raw, path),
+    ...readAskers(raw, path),
     domainLabel: raw.domain_label,
     durability: raw.durability,
     shards: raw.shards,

@@ -1,19 +1,21 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { ReleaseKind } from '../border/released.ts';
 import type { AdmitCount } from '../policy/admit-counts.ts';
 import type { ShardStats } from '../shard/shard.ts';
+import { borderMetrics, type BorderMetrics } from './border-metrics.ts';
 import type { AgentCoverage } from './coverage.ts';
+import { dropMetrics } from './drop-metrics.ts';
+import type { JoinCounts } from './join-series.ts';
+import type { LedgerMetrics } from './ledger-metrics.ts';
 import type { Load, LoadEvents } from './load-gate.ts';
+import type { LivePolicy } from './live-policy.ts';
 import { loadMetrics } from './load-metrics.ts';
+import { policyMetrics } from './policy-metrics.ts';
 import type { ReceiverCounters } from './receiver.ts';
 
 /** The agent's own metrics, for the domain's operators. They stay in the domain like any other telemetry. */
-export interface AgentMetrics {
+export interface AgentMetrics extends BorderMetrics {
   readonly receivers: ReceiverCounters;
   readonly load: LoadEvents;
-  released(kind: ReleaseKind, bytes: number): void;
-  /** Bytes that went over the border since the agent started. */
-  releasedBytes(): number;
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -29,6 +31,9 @@ export interface MetricsSources {
   memoryRefusals(): number;
   bodyBytes(): number;
   load(): Load;
+  readonly ledger: Pick<LedgerMetrics, 'register'>;
+  readonly policy: LivePolicy;
+  joined(): JoinCounts;
 }
 
 export function agentMetrics({
@@ -40,9 +45,15 @@ export function agentMetrics({
   memoryRefusals,
   bodyBytes,
   load,
+  ledger,
+  policy,
+  joined,
 }: MetricsSources): AgentMetrics {
   const registry = new Registry();
   const registers = [registry];
+  ledger.register(registry);
+  policyMetrics(registry, policy);
+  dropMetrics(registry, () => store().inputs, joined);
   const requests = new Counter({
     name: 'comity_agent_requests_total',
     help: 'Requests and scrapes answered, by receiver, signal and status: of HTTP the code, of gRPC its name.',
@@ -59,12 +70,6 @@ export function agentMetrics({
     name: 'comity_agent_rejected_total',
     help: 'Data points, spans and exemplars left out, by reason.',
     labelNames: ['receiver', 'signal', 'reason'],
-    registers,
-  });
-  const released = new Counter({
-    name: 'comity_border_released_bytes_total',
-    help: 'Bytes that left the domain, as sent, by kind of answer.',
-    labelNames: ['kind'],
     registers,
   });
   gauge('comity_store_series', 'Series held.', () => store().series);
@@ -136,19 +141,14 @@ export function agentMetrics({
     const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });
   }
 
-  let total = 0;
   return {
+    ...borderMetrics(registry),
     receivers: {
       answered: (receiver, signal, status) => requests.inc({ receiver, signal, status }),
       accepted: (receiver, signal, count) => accepted.inc({ receiver, signal }, count),
       rejected: (receiver, signal, reason, count) => rejected.inc({ receiver, signal, reason }, count),
     },
-    released(kind, bytes) {
-      total += bytes;
-      released.inc({ kind }, bytes);
-    },
     load: loadMetrics(registry, load),
-    releasedBytes: () => total,
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

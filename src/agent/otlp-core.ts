@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { labelValue, METRIC_NAME } from '../model/labels.ts';
-import { spanTranslator } from '../trace/span-translator.ts';
+import { spanTranslator, type SpanOptions } from '../trace/span-translator.ts';
 import type { OtlpFormat } from '../wire/otlp/decode.ts';
 import { quoted } from '../wire/sender-text.ts';
 import type { Outcome } from '../wire/otlp/reply.ts';
@@ -24,7 +24,8 @@ export interface OtlpCore {
   fault(error: unknown): void;
 }
 
-export interface OtlpCoreDeps extends ReceiverDeps, Omit<MetricsOptions, keyof ReceiverDeps> {
+export interface OtlpCoreDeps
+  extends ReceiverDeps, Omit<MetricsOptions, keyof ReceiverDeps>, Pick<SpanOptions, 'attributeSeen'> {
   /** Told of errors that no sender can help: for the log. */
   onFault(error: unknown): void;
 }

@@ -1,14 +1,22 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { pino, type Logger } from 'pino';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { readText } from '../base/config.ts';
 import { httpServer, listen } from '../base/http.ts';
-import type { Border } from '../border/release.ts';
-import type { ReleaseKind } from '../border/released.ts';
-import { parsePolicy } from '../policy/document.ts';
+import type { Border } from '../border/border.ts';
 import { openUpstream, type Upstream } from '../upstream/upstream.ts';
+import { openDomainKeys, domainKeys, ROOT_BYTES } from '../policy/domain-key.ts';
 import { federationEndpoint } from './answer.ts';
+import { borderMetrics } from './border-metrics.ts';
+import { openCompliance } from './compliance-api.ts';
+import { consumersOf } from './consumers.ts';
+import { DEFAULT_AGENT } from './config.ts';
+import { besideLedger, openAgentLedger, type AgentLedger } from './ledger.ts';
+import { openLivePolicy, type LivePolicy } from './live-policy.ts';
 import { loadGate, type Load } from './load-gate.ts';
 import { loadMetrics } from './load-metrics.ts';
+import { policyMetrics } from './policy-metrics.ts';
 import { ownPages } from './own-pages.ts';
 import type { SourceAgentConfig } from './source-config.ts';
 
@@ -28,24 +36,37 @@ export async function startSourceAgent(
   log: Logger = pino({ level: 'silent' }),
 ): Promise<SourceAgent> {
   const { domain, jurisdiction, domainLabel, pollMs } = config;
-  const policyText = readText(config.policy);
-  const policy = parsePolicy(policyText, config.policy, domain, domainLabel);
-  const upstream = openUpstream({ ...config.source, policyText, domain, domainLabel, log, pollMs });
-  const stops: (() => Promise<void>)[] = [() => upstream.close()];
+  const stops: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const stop of stops.splice(0).reverse()) await stop();
   };
   try {
+    const book = await openBook(config, log);
+    stops.push(() => book.close());
+    const live = openLivePolicy({
+      config,
+      statePath: besideLedger(config.ledger, 'policy.json'),
+      mark: (await book.writer.lastPolicy())?.bundle,
+      log,
+    });
+    const policies = live.source.texts();
+    const upstream = openUpstream({ ...config.source, policies, domain, domainLabel, log, pollMs });
+    stops.push(() => upstream.close());
+    stops.push(() => live.close());
     const metrics = sourceMetrics(upstream, () => gate.load());
+    metrics.register(book.metrics, live);
     const gate = loadGate({ share: config.share, events: metrics.load });
+    book.gather(() => gate.load().running);
     const border: Border = {
-      policy,
+      policy: live.policy,
+      veto: live.veto,
+      shadow: live.canary,
       data: upstream,
       status() {
         const { expected, observed, settledUntilMs, rawBytesHeld } = upstream.state();
         return {
           domain,
-          policyDigest: policy.digest,
+          ...live.status(),
           expectedStreams: expected,
           observedStreams: observed,
           settledUntilMs,
@@ -59,13 +80,22 @@ export async function startSourceAgent(
       coverage: (question, until) => upstream.coverage(question, until),
       // What a server rewrites of its past nobody tells.
       late: () => undefined,
+      recorder: book.recorder,
+      onSuppressed: metrics.suppressed,
+      ledger: book.ledger,
     };
+    // Before anybody can ask: the policy in force is in the ledger first.
+    await live.start({
+      apply: async (all) => upstream.applyPolicies(all),
+      record: book.writer.policy,
+      kinds: upstream.kinds,
+    });
     const federation = httpServer(log);
     stops.push(() => federation.close());
     federationEndpoint(federation, {
       border,
       gate,
-      token: config.token,
+      consumers: consumersOf(config),
       onReleased: metrics.released,
       onFault: (error, trace) => log.error({ err: error, trace }, 'federation fault'),
     });
@@ -76,10 +106,20 @@ export async function startSourceAgent(
       ownPages(local, metrics);
       metricsUrl = await listen(local, config.listen.metrics);
     }
+    const compliance = await openCompliance(config, book.ledger.vkey, log);
+    if (compliance !== undefined) stops.push(() => compliance.close());
     const federationUrl = await listen(federation, config.listen.federation);
     const { origin } = new URL(config.source.url);
     log.info(
-      { domain, jurisdiction, federationUrl, metricsUrl, source: origin, policyDigest: policy.digest },
+      {
+        domain,
+        jurisdiction,
+        federationUrl,
+        metricsUrl,
+        complianceUrl: compliance?.url,
+        source: origin,
+        policyDigest: live.policy().digest,
+      },
       'agent ready',
     );
     return { federationUrl, metricsUrl, upstream, close };
@@ -89,16 +129,30 @@ export async function startSourceAgent(
   }
 }
 
+/** The ledger, and beside it the key of its pseudonyms: there is no store whose domain key it could have. */
+async function openBook(config: SourceAgentConfig, log: Logger): Promise<AgentLedger> {
+  const { ledger: path, domain, agent = DEFAULT_AGENT, jurisdiction, witnesses = [] } = config;
+  const keyPath = besideLedger(path, 'key');
+  const rootPath = besideLedger(path, 'domain.key');
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+  const keys = rootPath === undefined ? domainKeys(randomBytes(ROOT_BYTES)) : openDomainKeys(rootPath);
+  return await openAgentLedger({
+    path,
+    keyPath,
+    domain,
+    agent,
+    jurisdiction,
+    source: 'upstream',
+    keys,
+    witnesses,
+    log,
+  });
+}
+
 /** The agent's own metrics, under the names that those of an agent with a store have. */
 function sourceMetrics(upstream: Upstream, load: () => Load) {
   const registry = new Registry();
   const registers = [registry];
-  const released = new Counter({
-    name: 'comity_border_released_bytes_total',
-    help: 'Bytes that left the domain, as sent, by kind of answer.',
-    labelNames: ['kind'],
-    registers,
-  });
   const fragments: Counter = new Counter({
     name: 'comity_source_fragments_total',
     help: 'Fragments answered: worked out by the server (pushed), or from samples read from it (read).',
@@ -120,14 +174,12 @@ function sourceMetrics(upstream: Upstream, load: () => Load) {
     'Before this Unix time no more samples are awaited; 0 where that is not known.',
     () => upstream.state().settledUntilMs / 1000,
   );
-  let total = 0;
   return {
-    released(kind: ReleaseKind, bytes: number): void {
-      total += bytes;
-      released.inc({ kind }, bytes);
+    ...borderMetrics(registry),
+    register(ledger: AgentLedger['metrics'], live: LivePolicy): void {
+      ledger.register(registry);
+      policyMetrics(registry, live);
     },
-    /** Bytes that went over the border since the agent started. */
-    releasedBytes: () => total,
     load: loadMetrics(registry, load),
     text: () => registry.metrics(),
     contentType: registry.contentType,

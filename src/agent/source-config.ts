@@ -1,12 +1,16 @@
 import { parseDocument } from 'yaml';
 import Type, { type Static } from 'typebox';
-import { parseConfig, readSecret, readText, resolveBeside } from '../base/config.ts';
+import { parseConfig, readText, resolveBeside } from '../base/config.ts';
 import { ComityError } from '../base/errors.ts';
 import type { ServerAuth } from '../upstream/client.ts';
 import type { SourceConfig } from '../upstream/upstream.ts';
 import { DOMAIN_FIELDS, FEDERATION_LISTEN } from './config.ts';
+import { complianceConfig, type ComplianceConfig } from './compliance-config.ts';
+import { readAskers, type Askers } from './consumers.ts';
 import { LOAD_SHARE, loadShare } from './load-config.ts';
 import type { LoadShare } from './load-gate.ts';
+import { policyConfig, type PolicyConfig } from './policy-config.ts';
+import type { WitnessConfig } from './witness-push.ts';
 
 const CLOSED = { additionalProperties: false } as const;
 
@@ -43,19 +47,25 @@ const SOURCE_AGENT_CONFIG = Type.Object(
       { ...CLOSED, default: {} },
     ),
     source: Type.Object({ prometheus: PROMETHEUS }, CLOSED),
+    /** The file of what has left; its keys lie beside it. */
+    ledger: Type.Object({ path: Type.String({ minLength: 1, default: 'ledger.sqlite' }) }, { ...CLOSED, default: {} }),
     limits: Type.Optional(Type.Object({ federation: Type.Optional(LOAD_SHARE) }, CLOSED)),
   },
   CLOSED,
 );
 
 /** The configuration of an agent whose samples are in a Prometheus-compatible server, with paths and secrets resolved. */
-export interface SourceAgentConfig {
+export interface SourceAgentConfig extends Askers, PolicyConfig {
   readonly domain: string;
   readonly jurisdiction: string;
+  /** `DEFAULT_AGENT` when left out. */
+  readonly agent?: string | undefined;
+  readonly witnesses?: readonly WitnessConfig[] | undefined;
+  readonly compliance?: ComplianceConfig | undefined;
+  /** The SQLite file of what has left; `:memory:` for one that ends with the agent. */
+  readonly ledger: string;
   readonly listen: { readonly federation: string; readonly metrics?: string | undefined };
   readonly policy: string;
-  /** The secret that a hub must show. */
-  readonly token: string;
   readonly domainLabel: string;
   readonly source: SourceConfig;
   /** What hubs may ask at once. */
@@ -79,9 +89,14 @@ export function readSourceAgentConfig(path: string): SourceAgentConfig {
   return {
     domain: raw.domain,
     jurisdiction: raw.jurisdiction,
+    agent: raw.agent,
+    witnesses: raw.witnesses,
+    compliance: complianceConfig(raw.compliance, path),
+    ledger: resolveBeside(path, raw.ledger.path),
     listen: raw.listen,
     policy: resolveBeside(path, raw.policy),
-    token: readSecret(raw, path),
+    ...policyConfig(raw, path),
+    ...readAskers(raw, path),
     domainLabel: raw.domain_label,
     share: loadShare(raw.limits?.federation),
     source: { url, engine, auth: authOf(raw.source.prometheus, path) },

@@ -63,6 +63,14 @@ export const LIMITS = {
   agentGaps: 32,
   /** Bytes of one domain's answer after decompression. */
   answerBytes: 32 * 1024 * 1024,
+  /** Bytes of one entry of a ledger: C2SP tlog-tiles writes their lengths in two bytes. */
+  leafBytes: 65_535,
+  /** Bytes of a ledger's signed checkpoint, those of its witnesses included. */
+  checkpointBytes: 16 * 1024,
+  /** Bytes of an answer's receipt: an entry, a checkpoint, a proof, a key. */
+  receiptBytes: 128 * 1024,
+  /** Sizes between which a hub asks an agent's ledger for proofs at once. */
+  ledgerSizes: 32,
   /** Rows of one domain's answer. Each is objects in memory, however few bytes it was. */
   rowsPerAnswer: 200_000,
   /** Kinds of buckets in one group of native histograms: twelve schemas, and some custom bounds. Each meets each other. */

@@ -1,12 +1,14 @@
 import { LIMITS } from '../base/limits.ts';
 import type {
   CoverageQuestion,
+  CoverageRead,
   CoverageRun,
   CoverageRuns,
   LateKnown,
   LateTold,
 } from '../plan/frames/coverage-codec.ts';
 import type { Policy } from '../policy/document.ts';
+import { isWithheld } from '../policy/egress-class.ts';
 
 /** How complete a domain's data is, as whoever hears its senders knows. */
 export interface DomainCoverage {
@@ -27,7 +29,9 @@ export interface Until {
 
 /**
  * The coverage of what a hub asks about. Streams are counted by the names of metrics and never by other labels, so that the
- * counts tell no more than the heartbeat and a metric's name; those of a sealed metric with all others.
+ * counts tell no more than the heartbeat and a metric's name. Those of a metric of which nothing leaves are counted with all
+ * others, and so are those of one whose small groups stay: a number of its producers could be one. Whether an answer may lack
+ * small groups is said by the policy alone.
  */
 export async function releasedCoverage(
   questions: readonly CoverageQuestion[],
@@ -38,12 +42,22 @@ export async function releasedCoverage(
   const mostRuns = Math.floor(LIMITS.coverageRuns / Math.max(1, questions.length));
   const answers: CoverageRuns[] = [];
   for (const { grid, reads } of questions) {
-    const known = reads.map((read) => (policy.classOf(read.metric) === 'sealed' ? { ...read, metric: '' } : read));
+    const known = reads.map((read) => (isCounted(read, policy) ? read : { ...read, metric: '' }));
     const runs = await domain.coverage({ grid, reads: known }, until);
-    // A policy has no rule yet by which it would leave small groups out.
-    answers.push({ runs: joinedRuns(runs, mostRuns), suppressible: false });
+    const suppressible = reads.some((read) => leavesOut(read, policy));
+    answers.push({ runs: joinedRuns(runs, mostRuns), suppressible });
   }
   return answers;
+}
+
+function isCounted(read: CoverageRead, policy: Policy): boolean {
+  return read.metric !== '' && !isWithheld(policy.classOf(read.metric)) && !leavesOut(read, policy);
+}
+
+/** Whether groups of what is read may be left out for the few series behind them. */
+function leavesOut({ metric }: CoverageRead, policy: Policy): boolean {
+  const rules = metric === '' ? policy.rulesBelow('') : [policy.ruleOf(metric)];
+  return rules.some((rule) => rule.class === 'aggregate' && rule.minSeries > 1);
 }
 
 /** At most so many runs: neighbours become one with the most that any of them expects and the most that any misses. */

@@ -1,154 +1,186 @@
-import { toComityError } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
-import type { Metadata, SeriesExemplars } from '../model/batch.ts';
+import type { ReleaseKind } from '../ledger/leaf.ts';
 import type { Labels } from '../model/labels.ts';
-import type { Matcher } from '../model/matcher.ts';
-import type { ExemplarsQuery } from '../plan/frames/exemplars-codec.ts';
-import type { MetadataQuery } from '../plan/frames/metadata-codec.ts';
+import { encodeExemplarsAnswer, type ExemplarsQuery } from '../plan/frames/exemplars-codec.ts';
+import { encodeLabelsAnswer, type LabelsRequest } from '../plan/frames/labels-codec.ts';
+import { encodeMetadataAnswer, type MetadataQuery } from '../plan/frames/metadata-codec.ts';
 import type { Refusal } from '../plan/frames/refusal-codec.ts';
-import type { SeriesQuery } from '../plan/frames/series-codec.ts';
-import { checkMatchers } from '../policy/check.ts';
+import { encodeSeriesAnswer, type SeriesQuery } from '../plan/frames/series-codec.ts';
+import type { DomainStatus } from '../plan/frames/status-codec.ts';
+import { checkInForce } from '../policy/check.ts';
 import type { Policy } from '../policy/document.ts';
-import { checkSpeltOut, exemplarsOf, familyTest, keepsBack, wholeSeriesTest } from '../policy/whole-series.ts';
-import type { ListData, Listed } from './list-data.ts';
+import { checkByteCount, checkListedValues, checkRowCount, checkValues } from './answer-limits.ts';
+import type { Border } from './border.ts';
+import { checkBudget } from './budget.ts';
+import type { Asked } from './consumer.ts';
+import type { Listed } from './list-data.ts';
+import {
+  checkLabelsQuery,
+  checkSelectors,
+  checkSeriesQuery,
+  listExemplars,
+  listLabels,
+  listMetadata,
+  listSeries,
+  type Listing,
+} from './lists.ts';
+import { dimensionsOf, refusedRecord, releasedRecord } from './record.ts';
+import type { Released } from './released.ts';
+import { releasedStatus } from './released-status.ts';
+import type { Refused } from './request.ts';
+import { sealRecorded } from './seal-recorded.ts';
+import { selectedByList, type Selected } from './selected.ts';
+import { mayGoOn } from './veto.ts';
 
-/** What a list is decided by. */
-interface Listing {
-  readonly policy: Policy;
-  readonly data: ListData;
+/** Label names or the values of one label, as far as the policy permits them, of metrics that may be listed. */
+export function releaseLabels(
+  query: LabelsRequest,
+  asked: Asked,
+  border: Border,
+  signal: AbortSignal,
+): Promise<Released> {
+  return releaseList(asked, border, signal, {
+    what: 'labels',
+    select: (policy) => selectedByList(query, query.name, policy),
+    permit: (policy) => checkLabelsQuery(query, policy),
+    list: (listing) => listLabels(query, listing, signal),
+    check: ({ found }, policy) => checkListedValues(query.name, found, policy),
+    names: ({ found }) => (query.name === '' ? found.slice(0, NAMES_MAX) : [query.name]),
+    encode: (status, listed) =>
+      encodeLabelsAnswer({
+        id: query.id,
+        status,
+        ...('refusal' in listed ? listed : { values: listed.found }),
+      }),
+  });
 }
 
-interface Refused {
-  readonly refusal: Refusal;
-}
-
-/** `isSelective`: whether the policy may keep some back, whatever there is. */
-type Selected<T> = Listed<T> & { readonly isSelective: boolean };
-
-/**
- * The series that a hub may be told of: those of open metrics all of whose labels may leave. A selector that spells out
- * another metric is refused as a query for its series would be; any other is answered with what is open, and the answer says
- * by the policy alone that there may be more.
- */
-export async function listSeries(
+/** The series that a hub may be told of. */
+export function releaseSeries(
   query: SeriesQuery,
-  { policy, data }: Listing,
+  asked: Asked,
+  border: Border,
   signal: AbortSignal,
-): Promise<Selected<Labels> | Refused> {
-  const { selectors, fromMs, toMs } = query;
-  const refusal =
-    checkSelectors(selectors, policy) ??
-    selectors.map((matchers) => checkSpeltOut(matchers, policy)).find((one) => one !== undefined);
-  if (refusal !== undefined) return { refusal };
-  const limit = Math.min(query.limit || LIMITS.rowsPerAnswer, LIMITS.rowsPerAnswer);
-  return answered(async () => {
-    const question = { selectors, fromMs, toMs, limit, deadlineMs: deadlineOf(query) };
-    const { found, isCut } = await data.series(question, signal);
-    const fitting = fit(found.filter(wholeSeriesTest(policy)), labelsBytes, limit);
-    return { found: fitting.found, isCut: isCut || fitting.isCut, isSelective: keepsBack(selectors, policy) };
+): Promise<Released> {
+  return releaseList(asked, border, signal, {
+    what: 'series',
+    select: (policy) => selectedByList(query, '', policy),
+    permit: (policy) => checkSeriesQuery(query, policy),
+    list: (listing) => listSeries(query, listing, signal),
+    check: ({ found }, policy) => checkValues(labelled(found), policy),
+    names: ({ found }) => dimensionsOf(labelled(found)),
+    encode: (status, listed) => {
+      if ('refusal' in listed) return encodeSeriesAnswer({ id: query.id, status, ...listed });
+      const { found: series, ...rest } = listed;
+      return encodeSeriesAnswer({ id: query.id, status, series, ...rest });
+    },
   });
 }
 
-/** What is known of metric families that are not sealed: type, unit and help. */
-export async function listMetadata(
+/** What is known of metric families of which something may leave. */
+export function releaseMetadata(
   query: MetadataQuery,
-  { policy, data }: Listing,
+  asked: Asked,
+  border: Border,
   signal: AbortSignal,
-): Promise<Listed<Metadata> | Refused> {
-  const limit = Math.min(query.limit || LIMITS.metadataFamilies, LIMITS.metadataFamilies);
-  return answered(async () => {
-    const question = { metric: query.metric, limit, deadlineMs: deadlineOf(query) };
-    const { found, isCut } = await data.metadata(question, signal);
-    const fitting = fit(found.filter(familyTest(policy)), familyBytes, limit);
-    return { found: fitting.found, isCut: isCut || fitting.isCut };
+): Promise<Released> {
+  return releaseList(asked, border, signal, {
+    what: 'metadata',
+    select: (policy) => selectedByFamily(query, policy),
+    permit: checkInForce,
+    list: (listing) => listMetadata(query, listing, signal),
+    check: () => undefined,
+    names: () => [],
+    encode: (status, listed) =>
+      encodeMetadataAnswer({
+        id: query.id,
+        status,
+        ...('refusal' in listed ? listed : { families: listed.found, isCut: listed.isCut }),
+      }),
   });
+}
+
+/** The exemplars of series that a hub may be told of. */
+export function releaseExemplars(
+  query: ExemplarsQuery,
+  asked: Asked,
+  border: Border,
+  signal: AbortSignal,
+): Promise<Released> {
+  return releaseList(asked, border, signal, {
+    what: 'exemplars',
+    select: (policy) => selectedByList(query, '', policy),
+    permit: (policy) => checkSelectors(query.selectors, policy),
+    list: (listing) => listExemplars(query, listing, signal),
+    check: ({ found }, policy) => checkValues(found, policy),
+    names: ({ found }) => dimensionsOf([...found, ...found.flatMap(({ exemplars }) => exemplars)]),
+    encode: (status, listed) => {
+      if ('refusal' in listed) return encodeExemplarsAnswer({ id: query.id, status, ...listed });
+      const { found: series, ...rest } = listed;
+      return encodeExemplarsAnswer({ id: query.id, status, series, ...rest });
+    },
+  });
+}
+
+/** What one kind of list is made of. */
+interface ListKind<L extends Listed<unknown>> {
+  readonly what: ReleaseKind & ('labels' | 'series' | 'metadata' | 'exemplars');
+  select(policy: Policy): Selected;
+  /** What the policy says of what is asked for. */
+  permit(policy: Policy): Refusal | undefined;
+  list(listing: Listing): Promise<L | Refused>;
+  /** What the policy says of what was found, beyond its labels. */
+  check(listed: L, policy: Policy): Refusal | undefined;
+  /** The labels whose names or values leave. */
+  names(listed: L): Iterable<string>;
+  encode(status: DomainStatus, listed: L | Refused): Uint8Array;
 }
 
 /**
- * Exemplars of series that a hub may be told of, those of whose own labels all may leave. None is refused for its metric: a
- * panel asks for them beside every query, whose own answer says what the policy does not let out.
+ * Decides about a list as about a fragment: by the policy's check of what it asks for, the day's bytes and the veto before
+ * anything is looked up, and by what it has found and how much that is before it is recorded.
  */
-export async function listExemplars(
-  query: ExemplarsQuery,
-  { policy, data }: Listing,
+async function releaseList<L extends Listed<unknown>>(
+  asked: Asked,
+  border: Border,
   signal: AbortSignal,
-): Promise<Selected<SeriesExemplars> | Refused> {
-  const { selectors, fromMs, toMs } = query;
-  const refusal = checkSelectors(selectors, policy);
-  if (refusal !== undefined) return { refusal };
-  return answered(async () => {
-    const { found, isCut } = await data.exemplars({ selectors, fromMs, toMs, deadlineMs: deadlineOf(query) }, signal);
-    const mayLeave = exemplarsOf(policy);
-    const fitting = fit(
-      found.flatMap((series) => mayLeave(series) ?? []),
-      exemplarsBytes,
-      LIMITS.exemplars,
-      ({ exemplars }) => exemplars.length,
-    );
-    return { found: fitting.found, isCut: isCut || fitting.isCut, isSelective: keepsBack(selectors, policy) };
-  });
+  { what, select, permit, list, check, names, encode }: ListKind<L>,
+): Promise<Released> {
+  const policy = border.policy();
+  const { data, recorder } = border;
+  const selected = select(policy);
+  const status = releasedStatus(border, policy);
+  const about = { domain: policy.domain, consumer: asked.consumer, kind: what };
+
+  const decide = async (): Promise<L | Refused> => {
+    const early = permit(policy) ?? checkBudget(policy, recorder);
+    if (early !== undefined) return { refusal: early };
+    if (!(await mayGoOn(border.veto, about, [selected], signal))) return { refusal: { code: 'vetoed', name: '' } };
+    const listed = await list({ policy, data });
+    if ('refusal' in listed) return listed;
+    const refusal =
+      check(listed, policy) ??
+      checkRowCount(listed.found.length, policy) ??
+      checkByteCount(encode(status, listed).length, policy, recorder);
+    return refusal === undefined ? listed : { refusal };
+  };
+
+  const decided = await decide();
+  const record =
+    'refusal' in decided
+      ? refusedRecord(selected, decided.refusal)
+      : releasedRecord(selected, names(decided), decided.found.length);
+  return sealRecorded({ what, policy, fragments: [record] }, asked, encode(status, decided), border);
 }
 
-function checkSelectors(selectors: readonly (readonly Matcher[])[], policy: Policy): Refusal | undefined {
-  return selectors.map((matchers) => checkMatchers(matchers, policy)).find((refusal) => refusal !== undefined);
+/** Label names of which a record says that they have left; there are more only where nobody looks for one. */
+const NAMES_MAX = 64;
+
+function selectedByFamily({ metric }: MetadataQuery, policy: Policy): Selected {
+  const now = Date.now();
+  const selectors = metric === '' ? [] : [[{ name: '__name__', op: '=' as const, value: metric }]];
+  return selectedByList({ selectors, fromMs: now, toMs: now }, '', policy);
 }
 
-function deadlineOf({ timeLeftMs }: { readonly timeLeftMs: number }): number {
-  return Date.now() + Math.min(timeLeftMs, LIMITS.answerMs);
+function labelled(all: readonly Labels[]): readonly { readonly labels: Labels }[] {
+  return all.map((labels) => ({ labels }));
 }
-
-/** What keeps a domain from telling leaves as a code. Our own faults stay errors. */
-async function answered<T>(list: () => Promise<T>): Promise<T | Refused> {
-  try {
-    return await list();
-  } catch (error) {
-    const { code } = toComityError(error);
-    switch (code) {
-      case 'unsupported':
-      case 'limit':
-      case 'timeout':
-        return { refusal: { code, name: '' } };
-      case 'unavailable':
-        return { refusal: { code: 'source_unavailable', name: '' } };
-      default:
-        throw error;
-    }
-  }
-}
-
-/** Half of what an answer may have leaves room for whatever is around the texts. */
-const LIST_BYTES = LIMITS.answerBytes / 2;
-
-/** The first items that come to no more than `limit` and than an answer may have. */
-function fit<T>(
-  items: readonly T[],
-  bytesOf: (item: T) => number,
-  limit: number,
-  weightOf: (item: T) => number = () => 1,
-): Listed<T> {
-  let bytes = 0;
-  let weight = 0;
-  const end = items.findIndex((item) => {
-    bytes += bytesOf(item);
-    weight += weightOf(item);
-    return bytes > LIST_BYTES || weight > limit;
-  });
-  return end < 0 ? { found: items, isCut: false } : { found: items.slice(0, end), isCut: true };
-}
-
-function labelsBytes(labels: Labels): number {
-  return labels.reduce((bytes, text) => bytes + Buffer.byteLength(text) + TEXT_BYTES, 0);
-}
-
-function familyBytes({ metric, unit, help }: Metadata): number {
-  return Buffer.byteLength(metric) + Buffer.byteLength(unit) + Buffer.byteLength(help) + 4 * TEXT_BYTES;
-}
-
-function exemplarsBytes({ labels, exemplars }: SeriesExemplars): number {
-  const own = exemplars.reduce((bytes, one) => bytes + labelsBytes(one.labels) + 2 * FLOAT_BYTES, 0);
-  return labelsBytes(labels) + own;
-}
-
-/** Around a text: its index and its length. */
-const TEXT_BYTES = 8;
-const FLOAT_BYTES = 8;

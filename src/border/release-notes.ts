@@ -1,6 +1,7 @@
 import { argumentKinds, type ArgumentKind, type NoteArgument } from '../engine/note-codes.ts';
 import type { Note } from '../engine/notes.ts';
 import type { Policy } from '../policy/document.ts';
+import { isWithheld } from '../policy/egress-class.ts';
 import type { Expr } from '../promql/ast.ts';
 
 /**
@@ -39,6 +40,6 @@ export async function releasedNotes(
 
 /** Numbers are parameters: of the query, or scalars of it, which the policy's check lets through only as it would an answer. */
 function mayName(kind: ArgumentKind, value: NoteArgument, policy: Policy): boolean {
-  if (kind === 'metric') return policy.classOf(String(value)) !== 'sealed';
+  if (kind === 'metric') return !isWithheld(policy.classOf(String(value)));
   return typeof kind !== 'object' || policy.permitsLabel(kind.label);
 }

@@ -1,4 +1,5 @@
 import { ComityError } from '../base/errors.ts';
+import type { ReleaseKind } from '../ledger/leaf.ts';
 
 declare const RELEASED: unique symbol;
 
@@ -9,16 +10,17 @@ declare const RELEASED: unique symbol;
 export interface Released {
   readonly [RELEASED]: true;
   /** What kind of answer it is, for counting. */
-  readonly kind: ReleaseKind;
+  readonly kind: AnswerKind;
   readonly byteLength: number;
 }
 
-export type ReleaseKind = 'query' | 'explain' | 'labels' | 'series' | 'metadata' | 'exemplars' | 'status' | 'error';
+/** What goes over the border: what the ledger records, and proofs about the ledger itself. */
+export type AnswerKind = ReleaseKind | 'ledger';
 
 const sealed = new WeakMap<object, Uint8Array>();
 
-/** Makes a `Released`. For `release.ts` alone: whoever else calls it has gone round the policy (a test looks for that). */
-export function seal(kind: ReleaseKind, bytes: Uint8Array): Released {
+/** Makes a `Released`. For `seal-recorded.ts` alone: whoever else calls it has gone round the ledger (a test looks for that). */
+export function seal(kind: AnswerKind, bytes: Uint8Array): Released {
   const released = Object.freeze({ kind, byteLength: bytes.byteLength });
   sealed.set(released, bytes);
   return released as unknown as Released;
@@ -28,7 +30,7 @@ export function seal(kind: ReleaseKind, bytes: Uint8Array): Released {
  * The bytes to send and their kind. Takes anything, since at run time a type proves nothing, and throws `not_released` for
  * what the border did not make.
  */
-export function openReleased(value: unknown): { readonly kind: ReleaseKind; readonly bytes: Uint8Array } {
+export function openReleased(value: unknown): { readonly kind: AnswerKind; readonly bytes: Uint8Array } {
   const bytes = typeof value === 'object' && value !== null ? sealed.get(value) : undefined;
   if (bytes === undefined) throw new ComityError('not_released', 'this value was not released by the border');
   return { kind: (value as Released).kind, bytes };

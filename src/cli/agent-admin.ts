@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { Agent as HttpAgent, request } from 'undici';
 import { adminSocket, type DeleteAnswer, type ShardDeletion } from '../agent/admin.ts';
 import { readAgentConfig } from '../agent/config.ts';
-import { ComityError } from '../base/errors.ts';
 import type { Compaction } from '../store/store.ts';
+import { askAdmin } from './admin-request.ts';
 import { aligned } from './query-table.ts';
 
 interface Options {
@@ -60,38 +59,7 @@ function print<T>({ json }: Options, data: unknown, text: (data: T) => string): 
 }
 
 async function ask({ config }: Options, method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
-  const { store } = readAgentConfig(config);
-  const socketPath = adminSocket(store);
-  // A compaction of all that there is takes its time.
-  const dispatcher = new HttpAgent({ connect: { socketPath }, headersTimeout: 0, bodyTimeout: 0 });
-  try {
-    const response = await request(`http://agent${path}`, {
-      method,
-      dispatcher,
-      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    });
-    const envelope = (await response.body.json()) as Envelope;
-    if (envelope.status === 'success') return envelope.data;
-    throw new ComityError('execution', envelope.error ?? 'the agent gave no reason');
-  } catch (error) {
-    if (error instanceof ComityError) throw error;
-    const code = (error as { code?: string }).code ?? '';
-    const reason =
-      code === 'ENOENT' || code === 'ECONNREFUSED'
-        ? `no agent is running on the store at ${store}`
-        : code === 'EACCES'
-          ? `only the user that the agent runs as may ask it (${socketPath})`
-          : `the agent does not answer at ${socketPath}: ${(error as Error).message}`;
-    throw new ComityError('unavailable', reason, { cause: error });
-  } finally {
-    await dispatcher.close();
-  }
-}
-
-interface Envelope {
-  readonly status: string;
-  readonly error?: string;
-  readonly data?: unknown;
+  return askAdmin(adminSocket(readAgentConfig(config).store), method, path, body);
 }
 
 /** JSON has no infinite times. */

@@ -2,6 +2,7 @@ import { parseDocument } from 'yaml';
 import { request } from 'undici';
 import { readText } from '../base/config.ts';
 import { ComityError, messageOf } from '../base/errors.ts';
+import { checkCountable } from '../border/min-series.ts';
 import { hasQuantile, refusalWords } from '../hub/refusal.ts';
 import { instantGrid, rangeGrid, type QueryGrid } from '../model/grid.ts';
 import { faultOf, type Fault, type Judge } from '../plan/nearest/fault.ts';
@@ -45,7 +46,7 @@ export function policyJudge(policies: readonly Policy[], options: JudgeOptions):
   const check: Judge['check'] = (fragment, domain) => {
     const policy = byDomain.get(domain);
     // Which labels the series carry, only their domain knows.
-    return policy === undefined ? undefined : checkFragment(fragment, policy, () => []);
+    return policy && (checkFragment(fragment, policy, () => []) ?? checkCountable(fragment.expr, policy));
   };
   return async (question) => {
     const expr = parsed(question, features);
@@ -151,7 +152,7 @@ function labelsJudged({ label = '' }: FoundQuestion, expr: Expr, policies: reado
     if (refusal !== undefined) {
       const without = {
         ...expr,
-        matchers: expr.matchers.filter(({ name }) => policies.every((one) => one.permitsLabel(name))),
+        matchers: expr.matchers.filter(({ name }) => policies.every((one) => one.permitsMatch(name))),
       };
       const works =
         without.matchers.length === 0

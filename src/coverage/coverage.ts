@@ -138,6 +138,20 @@ export function coverageWarning(coverage: Coverage): string | undefined {
 }
 
 /**
+ * That policies may have kept small groups out of an answer, in one sentence, whether they did or not; undefined where none of
+ * the domains that answered could have.
+ */
+export function suppressionInfo({ domains }: Coverage): string | undefined {
+  const names = domains.flatMap(({ domain, suppressible }) => (suppressible ? [domain] : []));
+  if (names.length === 0) return undefined;
+  const more = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : '';
+  const listed = `${names.slice(0, NAMED_MAX).join(', ')}${more}`;
+  return names.length === 1
+    ? `small groups may be missing: domain ${listed} leaves out groups of few series`
+    : `small groups may be missing: domains ${listed} leave out groups of few series`;
+}
+
+/**
  * The same as HTTP headers. Of very many domains those that lack something are named first and the rest is counted as `*`:
  * clients take no more than some KB of headers.
  */

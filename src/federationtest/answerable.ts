@@ -1,5 +1,5 @@
 import { readsSeries } from '../engine/scalar.ts';
-import type { EgressClass } from '../policy/document.ts';
+import type { EgressClass } from '../policy/egress-class.ts';
 import { children, type Aggregate, type AggregateOp, type Binary, type Call, type Expr } from '../promql/ast.ts';
 import { typeOf } from '../promql/check.ts';
 

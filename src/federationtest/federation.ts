@@ -1,17 +1,18 @@
 import { ComityError } from '../base/errors.ts';
 import { newTraceparent } from '../base/traceparent.ts';
 import type { DomainCoverage } from '../border/release-coverage.ts';
-import type { Border } from '../border/release.ts';
+import type { Border } from '../border/border.ts';
 import { openDomain, type Registry } from '../hub/registry.ts';
 import { runQuery, type QueryResult } from '../hub/query.ts';
 import type { Batch } from '../model/batch.ts';
 import type { QueryGrid } from '../model/grid.ts';
-import { parsePolicy, type EgressClass } from '../policy/document.ts';
+import { parsePolicy } from '../policy/document.ts';
+import type { EgressClass } from '../policy/egress-class.ts';
 import type { Expr } from '../promql/ast.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import { LOOKBACK_MS, openScriptStore, QUERY_MS, type Database } from '../promqltest/database.ts';
 import { openQueries } from '../shard/queries.ts';
-import { borderTransport } from './border-transport.ts';
+import { borderTransport, memoryLedger } from './border-transport.ts';
 
 /** A hub over domains in this process. */
 export interface Federation {
@@ -62,12 +63,17 @@ export async function openFederation(options: FederationOptions): Promise<Federa
     const domains = Array.from({ length: options.domains }, (_, i) => domainName(i));
     for (const [i, name] of domains.entries()) {
       const text = policyText(name, options);
-      const store = await openScriptStore(shards, { policy: { text, domain: name, domainLabel } });
+      const store = await openScriptStore(shards, {
+        policies: [{ layers: [{ layer: 'local', source: 'test', text }], domain: name, domainLabel }],
+      });
       stops.push(store.close);
       const queries = openQueries(store.shards);
       stops.push(queries.close);
       const policy = parsePolicy(text, 'the policy', name, domainLabel);
-      const border: Border = { policy, data: queries, status: () => statusOf(name, policy.digest), ...NO_STREAMS };
+      const book = await memoryLedger(name);
+      stops.push(() => book.ledger.close());
+      const status = (): ReturnType<Border['status']> => statusOf(name, policy.digest);
+      const border: Border = { policy: () => policy, data: queries, status, ...book, ...NO_STREAMS };
       const transport = borderTransport(border, () => silent.has(i));
       const way = { url: `in-process:${name}`, transport, heartbeat: transport };
       registry.push(openDomain({ name, jurisdiction: 'test' }, [way]));
@@ -145,5 +151,8 @@ function statusOf(domain: string, policyDigest: string): ReturnType<Border['stat
     rawBytesHeld: 0,
     releasedBytes: 0,
     gaps: [],
+    bundleDigest: '',
+    bundleVersion: 0,
+    policyState: 'in force',
   };
 }

@@ -26,6 +26,7 @@ const EMPTY_ANSWER = `{
       status: {
         domain: domain.config.name, policyDigest: '', expectedStreams: 0, observedStreams: 0, settledUntilMs: 0,
         heldFromMs: 0, rawBytesHeld: 0, releasedBytes: 0, gaps: [],
+        bundleDigest: '', bundleVersion: 0, policyState: 'in force',
       },
       fragments: window.columns.map(() => ({ rows: [], notes: [] })),
       coverage: window.coverage.map(({ grid }) => (

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { messageOf } from '../base/errors.ts';
-import type { EgressClass } from '../policy/document.ts';
+import type { EgressClass } from '../policy/egress-class.ts';
 import type { AggregateOp } from '../promql/ast.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import type { Command, Evaluate } from '../promqltest/command.ts';

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { EgressClass } from '../policy/document.ts';
+import type { EgressClass } from '../policy/egress-class.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import { openDatabase } from '../promqltest/database.ts';
 import type { Command } from '../promqltest/command.ts';

@@ -6,12 +6,17 @@ import { httpServer, listen } from '../base/http.ts';
 import { traceIdOf } from '../base/traceparent.ts';
 import { hubFeatures, NO_FEATURES } from '../promql/features.ts';
 import { prometheusErrors } from './api/envelope.ts';
+import { bundleApi } from './api/bundle.ts';
 import { federationApi } from './api/federation.ts';
+import { witnessApi } from './api/witness.ts';
 import { prometheusApi } from './api/prometheus.ts';
+import { openBundles } from './bundles.ts';
 import { openColumnsCache } from './cache/columns-cache.ts';
 import { CACHE_BYTES, type HubConfig } from './config.ts';
 import { heartbeatLoop } from './dispatch/heartbeat.ts';
+import { openWitness } from './ledgers/witness.ts';
 import { hubMetrics, type HubMetrics } from './metrics.ts';
+import { watchPolicies } from './policy-drift.ts';
 import { closeRegistry, openRegistry, type DispatchEvents } from './registry.ts';
 import { traceOf, traceRequests } from './trace.ts';
 
@@ -21,6 +26,9 @@ export interface Hub {
   readonly url: string;
   close(): Promise<void>;
 }
+
+const WITHOUT_STATE =
+  'without state.path the hub forgets with its end which ledger keys it trusted and how far it has witnessed the ledgers';
 
 /** A domain that dies is noticed within this, even when nobody asks anything. */
 const HEARTBEAT_MS = 2_000;
@@ -34,7 +42,11 @@ export async function startHub(config: HubConfig, log: Logger = pino({ level: 's
     () => registry,
     () => cache?.counts(),
   );
-  const registry = openRegistry(config.domains, dispatchEvents(metrics, log));
+  if (config.state === undefined) log.warn(WITHOUT_STATE);
+  const witness = openWitness(config.state);
+  const registry = openRegistry(config.domains, dispatchEvents(metrics, log), witness);
+  const bundles = config.bundles === undefined ? undefined : openBundles(config.bundles, log);
+  const policies = watchPolicies(registry, bundles, metrics.registered);
   const federation = { registry, domainLabel: config.domainLabel ?? 'domain', cache, audit };
   const stopping = new AbortController();
   const heartbeats = registry.flatMap((domain) =>
@@ -45,8 +57,11 @@ export async function startHub(config: HubConfig, log: Logger = pino({ level: 's
   const close = async (): Promise<void> => {
     await app.close();
     stopping.abort();
+    bundles?.close();
+    policies.close();
     await closeRegistry(registry);
     await Promise.all(heartbeats);
+    witness.close();
     audit?.close();
   };
 
@@ -63,7 +78,11 @@ export async function startHub(config: HubConfig, log: Logger = pino({ level: 's
     onQuery: metrics.query,
     onAnswer: metrics.answer,
   });
-  federationApi(app, registry);
+  federationApi(app, registry, policies);
+  if (bundles !== undefined) bundleApi(app, bundles, config.bundles?.token);
+  witnessApi(app, witness, () =>
+    registry.flatMap(({ replicas }) => replicas.flatMap(({ ledger }) => ledger.verifier() ?? [])),
+  );
   app.get('/-/healthy', async () => 'Comity hub is healthy.\n');
   app.get('/-/ready', async () => 'Comity hub is ready.\n');
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
@@ -86,6 +105,17 @@ function dispatchEvents({ dispatch }: HubMetrics, log: Logger): DispatchEvents {
       const { domain, endpoint, outcome, reason, trace } = question;
       // A domain that is gone fails every panel of every dashboard: that it is gone is told once, by its breaker.
       if (outcome !== 'ok') log.debug({ trace: traceIdOf(trace), domain, endpoint, outcome, reason }, 'no answer');
+    },
+    trusted(domain, url, key) {
+      log.warn({ domain, url, key }, 'the key of a ledger is trusted because it is the first: ledger_key would pin it');
+    },
+    forked(domain, url, why) {
+      dispatch.forked(domain, url, why);
+      log.error({ domain, url, why }, 'a ledger has forked: nothing of it is used any more');
+    },
+    witnessFault(error) {
+      dispatch.witnessFault(error);
+      log.error({ err: error }, 'what the hub knows of a ledger cannot be written down');
     },
     turned(domain, url, isOpen, why) {
       if (isOpen) log.warn({ domain, url, why }, 'nothing is sent to an agent that fails');

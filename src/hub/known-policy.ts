@@ -3,7 +3,8 @@ import type { Fragment } from '../plan/distribute.ts';
 import type { Refusal } from '../plan/frames/refusal-codec.ts';
 import { keptLabels } from '../plan/explain/kept-labels.ts';
 import { checkFragment } from '../policy/check.ts';
-import type { MetricRule, Policy } from '../policy/document.ts';
+import { NO_ADMIT_RULES, NO_LIMITS, type Policy } from '../policy/document.ts';
+import type { MetricRule } from '../policy/meet.ts';
 import { SET_OPS, children, type AggregateOp, type Expr } from '../promql/ast.ts';
 
 /**
@@ -14,6 +15,9 @@ export function knownFrom(refusal: Refusal): (fragment: Fragment) => Refusal | u
   switch (refusal.code) {
     case 'unsupported':
     case 'source_unavailable':
+    case 'budget':
+    case 'vetoed':
+    case 'policy_denied':
       return () => refusal;
     case 'limit':
       // That of a sketch is one of every domain.
@@ -43,21 +47,28 @@ const REDUCING = ['sum', 'count', 'avg', 'group', 'min', 'max', 'stddev', 'stdva
 
 function policyFrom({ code, name }: Refusal): Policy {
   const operators = new Set<AggregateOp>(REDUCING.filter((op) => code !== 'operator_not_permitted' || op !== name));
-  const open: MetricRule = { rule: 'default', class: 'open', operators };
+  const open: MetricRule = { rule: 'default', class: 'open', operators, minSeries: 1 };
   const aggregate: MetricRule = { ...open, class: 'aggregate' };
-  const sealed: MetricRule = { ...open, class: 'sealed' };
   const others = code === 'class_aggregate' || code === 'operator_not_permitted' ? aggregate : open;
-  const ruleOf = (metric: string): MetricRule => (code === 'class_sealed' && metric === name ? sealed : others);
+  const isKept = code === 'class_sealed' || code === 'class_protected';
+  const kept: MetricRule = { ...open, class: code === 'class_protected' ? 'protected' : 'sealed' };
+  const ruleOf = (metric: string): MetricRule => (isKept && metric === name ? kept : others);
   const forbidden = code === 'label_not_permitted' || code === 'matcher_not_permitted' ? name : undefined;
   return {
     domain: '',
     digest: '',
+    deniesAll: undefined,
     permitsAllLabels: forbidden === undefined,
     permitsLabel: (label) => label !== forbidden,
+    listsLabel: (label) => label !== forbidden,
+    permitsMatch: (label) => label !== forbidden,
+    limits: NO_LIMITS,
+    admit: NO_ADMIT_RULES,
+    layers: [],
     ruleOf,
     classOf: (metric) => ruleOf(metric).class,
     operatorsOf: (metric) => ruleOf(metric).operators,
-    rulesBelow: () => [code === 'class_sealed' ? sealed : others],
+    rulesBelow: () => [isKept ? kept : others],
   };
 }
 

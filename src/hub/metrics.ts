@@ -9,7 +9,9 @@ export interface HubMetrics {
   /** An answer of the HTTP API. */
   answer(handler: string, status: number): void;
   /** What is counted of the requests to domains. */
-  readonly dispatch: Omit<DispatchEvents, 'turned'>;
+  readonly dispatch: Omit<DispatchEvents, 'turned' | 'trusted'>;
+  /** Where others put theirs. */
+  readonly registered: MetricsRegistry;
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -64,6 +66,30 @@ export function hubMetrics(registry: () => Registry, cache: () => CacheCounts | 
     registers,
   });
 
+  const receipts = new Counter({
+    name: 'comity_hub_receipts_total',
+    help: 'Answers by whether the receipt of the domain’s ledger held; those whose receipt does not are not used.',
+    labelNames: ['domain', 'holds'],
+    registers,
+  });
+  const forks = new Counter({
+    name: 'comity_hub_ledger_forks_total',
+    help: 'Ledgers that were found to have signed two histories.',
+    labelNames: ['domain'],
+    registers,
+  });
+  const dropped = new Counter({
+    name: 'comity_hub_ledger_checkpoints_dropped_total',
+    help: 'Checkpoints that were forgotten before the agent proved how they belong together.',
+    labelNames: ['domain'],
+    registers,
+  });
+  const witnessFaults = new Counter({
+    name: 'comity_hub_witness_faults_total',
+    help: 'Times that what the hub knows of a ledger could not be written down.',
+    registers,
+  });
+
   function perDomain(name: string, help: string, read: (domain: Domain) => number): void {
     const gauge: Gauge<'domain'> = new Gauge({
       name,
@@ -106,6 +132,26 @@ export function hubMetrics(registry: () => Registry, cache: () => CacheCounts | 
     'comity_hub_replica_breaker',
     'Whether requests go to the agent: 0 all, 1 one that decides, 2 none.',
     ({ breaker }) => BREAKER_STATES[breaker.state],
+  );
+
+  perReplica(
+    'comity_hub_ledger_witnessed_entries',
+    'Entries up to which the agent’s ledger is known to have only grown.',
+    (replica) => {
+      return replica.ledger.view().witnessedSize;
+    },
+  );
+  perReplica(
+    'comity_hub_ledger_forked',
+    'Whether the agent’s ledger has forked: nothing of it is used then.',
+    (replica) => {
+      return Number(replica.ledger.view().fork !== undefined);
+    },
+  );
+  perReplica(
+    'comity_hub_ledger_key_pinned',
+    'Whether the key of the agent’s ledger is in the configuration, and not the first that the agent showed.',
+    ({ ledger }) => Number(ledger.view().keySource === 'pinned'),
   );
 
   function ofCache(kind: 'counter' | 'gauge', name: string, help: string, read: (counts: CacheCounts) => number): void {
@@ -163,7 +209,12 @@ export function hubMetrics(registry: () => Registry, cache: () => CacheCounts | 
       },
       retried: (domain) => retries.inc({ domain }),
       hedged: (domain) => hedges.inc({ domain }),
+      receipt: (domain, holds) => receipts.inc({ domain, holds: String(holds) }),
+      forked: (domain) => forks.inc({ domain }),
+      checkpointDropped: (domain) => dropped.inc({ domain }),
+      witnessFault: () => witnessFaults.inc(),
     },
+    registered: metrics,
     text: () => metrics.metrics(),
     contentType: metrics.contentType,
   };

@@ -9,6 +9,7 @@ import type { PlanReason, PlanRefusal } from '../plan/refusal.ts';
 import type { QueryGrid } from '../model/grid.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import { children, type Expr } from '../promql/ast.ts';
+import { LISTED_OPERATORS } from '../policy/egress-class.ts';
 import { positionOf } from '../promql/parse-error.ts';
 import { printExpr } from '../promql/print.ts';
 import { knownFrom } from './known-policy.ts';
@@ -136,6 +137,8 @@ export function hasQuantile(expr: Expr): boolean {
 
 const INSTEAD: Readonly<Partial<Record<RefusalCode, string>>> = {
   class_sealed: 'Leave it out',
+  class_protected: 'Leave it out',
+  budget: 'Ask again tomorrow (UTC)',
   label_not_permitted: 'GET /api/v1/labels lists the labels that may leave',
   matcher_not_permitted: 'Match on labels that may leave: GET /api/v1/labels lists them',
   undecided: 'Match on more labels',
@@ -147,6 +150,32 @@ const SAID_LIMITS: Readonly<Record<string, string>> = {
   seriesPerQuery: 'the limit on series (seriesPerQuery)',
   cellsPerQuery: 'the limit on series x steps (cellsPerQuery)',
   samplesPerQuery: 'the limit on stored samples (samplesPerQuery)',
+};
+
+/** Limits of a domain's policy, by its own names for them. */
+const POLICY_LIMITS: Readonly<Record<string, string>> = {
+  answer_rows: 'rows',
+  answer_bytes: 'bytes',
+};
+
+function limitWords(name: string, domain: string): string {
+  if (name === 'quantile') {
+    return `a sketch so fine would show the values themselves, which domain ${domain} does not let out`;
+  }
+  if (name === 'label_values') {
+    return `its answer has more values of one label than domain ${domain} lets out of labels that its policy does not list`;
+  }
+  const counted = POLICY_LIMITS[name];
+  return counted === undefined
+    ? `it passes ${SAID_LIMITS[name] ?? 'a limit'} of domain ${domain}`
+    : `its answer has more ${counted} than the policy of domain ${domain} lets out at once (${name})`;
+}
+
+/** What a policy's state says of it. */
+const DENYING_STATES: Readonly<Record<string, string>> = {
+  expired: 'has expired',
+  unreadable: 'cannot be read',
+  'rolled back': 'is older than the one before it',
 };
 
 /** The reason with the domain and its rule. */
@@ -167,11 +196,20 @@ export function refusalWords(
           ? `it could select metrics that domain ${domain} seals; metrics by their exact names tell which`
           : `${metric} is sealed in domain ${domain}: nothing of it leaves`,
       );
-    case 'operator_not_permitted':
+    case 'class_protected':
       return refused(
-        `the policy of domain ${domain} does not list ${name} for what it selects` +
-          (REDUCING.has(name) ? '' : ', which would show single series or values'),
+        name === ''
+          ? `it could select metrics that domain ${domain} protects, which leave in no form yet`
+          : `${metric} is of class protected in domain ${domain}, and leaves in no form yet`,
       );
+    case 'policy_denied':
+      return refused(`nothing leaves domain ${domain}: its policy ${DENYING_STATES[name] ?? 'is not in force'}`);
+    case 'vetoed':
+      return refused(`the policy service of domain ${domain} does not allow it, or did not answer`);
+    case 'budget':
+      return refused(`what domain ${domain} lets out in a day has left today (bytes_per_day)`);
+    case 'operator_not_permitted':
+      return refused(operatorWords(name, domain));
     case 'label_not_permitted':
       return refused(`label ${name} may not leave domain ${domain}`);
     case 'matcher_not_permitted':
@@ -188,13 +226,7 @@ export function refusalWords(
     case 'timeout':
       return { code, words: `it ran out of time in domain ${domain}` };
     case 'limit':
-      return {
-        code,
-        words:
-          name === 'quantile'
-            ? `a sketch so fine would show the values themselves, which domain ${domain} does not let out`
-            : `it passes ${SAID_LIMITS[name] ?? 'a limit'} of domain ${domain}`,
-      };
+      return { code, words: limitWords(name, domain) };
     case 'execution':
       return {
         code,
@@ -205,8 +237,18 @@ export function refusalWords(
   }
 }
 
+function operatorWords(name: string, domain: string): string {
+  if (!AGGREGATIONS.has(name)) {
+    return `domain ${domain} lets groups of several series out alone, and with ${name} below the aggregation they cannot be counted`;
+  }
+  const shows = REDUCING.has(name) ? '' : ', which would show single series or values';
+  return `the policy of domain ${domain} does not list ${name} for what it selects${shows}`;
+}
+
 /** Aggregations whose values draw on all of a group. */
 const REDUCING: ReadonlySet<string> = new Set(['sum', 'count', 'avg', 'group', 'min', 'max', 'stddev', 'stdvar']);
+
+const AGGREGATIONS: ReadonlySet<string> = new Set([...REDUCING, ...LISTED_OPERATORS]);
 
 function refused(words: string): { code: ErrorCode; words: string } {
   return { code: 'refused', words };

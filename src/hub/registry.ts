@@ -8,7 +8,9 @@ import { openBreaker, type Breaker } from './dispatch/breaker.ts';
 import { openLatencies, type Latencies } from './dispatch/latencies.ts';
 import { openQueue, type RequestQueue } from './dispatch/queue.ts';
 import { openOwed, type Owed } from './owed.ts';
-import { httpTransport, type Endpoint, type Transport } from './transport.ts';
+import { openAgentLedger, type AgentLedger, type LedgerEvents } from './ledgers/agent-ledger.ts';
+import { openWitness, type Witness } from './ledgers/witness.ts';
+import { ENDPOINTS, httpTransport, type Endpoint, type Transport } from './transport.ts';
 
 /** One agent of a domain. Each of a domain's replicas holds all that the domain has, or should. */
 export interface Replica {
@@ -17,6 +19,8 @@ export interface Replica {
   /** For heartbeats alone: how a domain is must be known above all when its queue is long. */
   readonly heartbeat: Transport;
   readonly breaker: Breaker;
+  /** What its answers must be proven to be in. */
+  readonly ledger: AgentLedger;
   /** What it last said of itself. */
   lastStatus: DomainStatus | undefined;
   lastHeardMs: number;
@@ -53,7 +57,7 @@ export interface Domain {
 }
 
 /** What happens to the requests of a domain, for whoever counts or logs it. */
-export interface DispatchEvents {
+export interface DispatchEvents extends LedgerEvents {
   /** A question has ended: `ok`, an outcome, or `canceled`. */
   asked(question: {
     readonly domain: string;
@@ -74,7 +78,10 @@ export interface DispatchEvents {
 export type DomainIdentity = Pick<DomainConfig, 'name' | 'jurisdiction'>;
 
 /** The ways to one replica. */
-export type ReplicaWays = Pick<Replica, 'url' | 'transport' | 'heartbeat'>;
+export type ReplicaWays = Pick<Replica, 'url' | 'transport' | 'heartbeat'> & {
+  /** The verifier key of its ledger; without, the first one that it shows is trusted. */
+  readonly ledgerKey?: string | undefined;
+};
 
 export type Registry = readonly Domain[];
 
@@ -88,7 +95,11 @@ export interface Federation {
   readonly audit?: AuditLog | undefined;
 }
 
-export function openRegistry(configs: readonly DomainConfig[], events: DispatchEvents = NO_EVENTS): Registry {
+export function openRegistry(
+  configs: readonly DomainConfig[],
+  events: DispatchEvents = NO_EVENTS,
+  witness: Witness = openWitness(),
+): Registry {
   return configs.map((config) => {
     const { maxConcurrent = LIMITS.requestsPerDomain } = config;
     const addresses = 'replicas' in config ? config.replicas : [config];
@@ -96,8 +107,9 @@ export function openRegistry(configs: readonly DomainConfig[], events: DispatchE
       url: address.url,
       transport: httpTransport(address, maxConcurrent),
       heartbeat: httpTransport(address, 1),
+      ledgerKey: address.ledgerKey,
     }));
-    return openDomain(config, ways, config, events);
+    return openDomain(config, ways, config, events, witness);
   });
 }
 
@@ -106,16 +118,17 @@ export function openDomain(
   ways: readonly ReplicaWays[],
   { maxConcurrent = LIMITS.requestsPerDomain, maxQueued = LIMITS.queuedPerDomain }: DispatchLimits = {},
   events: DispatchEvents = NO_EVENTS,
+  witness: Witness = openWitness(),
 ): Domain {
-  const replicas = ways.map((one) =>
-    openReplica(one, (isOpen, why) => events.turned(config.name, one.url, isOpen, why)),
-  );
-  const endpoints = ['query', 'labels', 'status', 'explain', 'series', 'metadata', 'exemplars'] as const;
+  const replicas = ways.map((one) => {
+    const ledger = openAgentLedger({ domain: config.name, url: one.url, ledgerKey: one.ledgerKey }, witness, events);
+    return openReplica(one, ledger, (isOpen, why) => events.turned(config.name, one.url, isOpen, why));
+  });
   return {
     config,
     replicas,
     queue: openQueue(maxConcurrent, maxQueued),
-    latencies: Object.fromEntries(endpoints.map((name) => [name, openLatencies()])) as Domain['latencies'],
+    latencies: Object.fromEntries(ENDPOINTS.map((name) => [name, openLatencies()])) as Domain['latencies'],
     retries: openAllowance(LIMITS.retryShare, RETRY_WINDOW_MS, RETRIES_MIN),
     hedges: openCredit(LIMITS.hedgeShare, HEDGES_AT_ONCE),
     events,
@@ -135,9 +148,16 @@ export function openDomain(
   };
 }
 
-function openReplica(ways: ReplicaWays, onTurn: (isOpen: boolean, why: string) => void): Replica {
+function openReplica(
+  { url, transport, heartbeat }: ReplicaWays,
+  ledger: AgentLedger,
+  onTurn: (isOpen: boolean, why: string) => void,
+): Replica {
   return {
-    ...ways,
+    url,
+    transport,
+    heartbeat,
+    ledger,
     breaker: openBreaker(onTurn),
     lastStatus: undefined,
     lastHeardMs: 0,
@@ -168,11 +188,17 @@ const RETRIES_MIN = 10;
 /** A dashboard whose panels all meet a replica that has just become slow. */
 const HEDGES_AT_ONCE = 10;
 
-const NO_EVENTS: DispatchEvents = {
+/** Events that nobody counts. */
+export const NO_EVENTS: DispatchEvents = {
   asked: () => undefined,
   retried: () => undefined,
   hedged: () => undefined,
   turned: () => undefined,
+  receipt: () => undefined,
+  trusted: () => undefined,
+  forked: () => undefined,
+  checkpointDropped: () => undefined,
+  witnessFault: () => undefined,
 };
 
 /** Of the replica that was heard last; nothing is held from later than the replica that holds most. */

@@ -4,12 +4,13 @@ import { Pool } from 'undici';
 import { ComityError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 
-/** What a domain serves to hubs. */
-export type Endpoint = 'query' | 'labels' | 'status' | 'explain' | 'series' | 'metadata' | 'exemplars';
+/** What a domain serves to hubs. Each answer comes with a receipt, but for those about the ledger itself. */
+export const ENDPOINTS = ['query', 'labels', 'status', 'explain', 'series', 'metadata', 'exemplars', 'ledger'] as const;
+export type Endpoint = (typeof ENDPOINTS)[number];
 
 /** The way to one agent. */
 export interface Transport {
-  /** Sends a message of proto/federation.proto and gives the answer. Fails as undici does, and with `limit` past `answerBytes`. */
+  /** Sends a message of proto/federation.proto and gives the answer. Fails as undici does, and with `limit` past its bytes. */
   send(endpoint: Endpoint, body: Uint8Array, context: SendContext): Promise<TransportAnswer>;
   close(): Promise<void>;
 }
@@ -35,6 +36,8 @@ export interface TransportAnswer {
 export interface AgentAddress {
   readonly url: string;
   readonly token: string;
+  /** The verifier key of its ledger; without, the first one that it shows is trusted. */
+  readonly ledgerKey?: string | undefined;
 }
 
 /** A domain whose network drops packets is given up after this. */
@@ -74,12 +77,15 @@ export function httpTransport({ url, token }: AgentAddress, connections: number)
   };
 }
 
+/** An answer with its receipt. */
+const BODY_BYTES_MAX = LIMITS.answerBytes + LIMITS.receiptBytes;
+
 async function readBounded(body: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
-    if (bytes > LIMITS.answerBytes) throw new ComityError('limit', `an answer of over ${LIMITS.answerBytes} bytes`);
+    if (bytes > BODY_BYTES_MAX) throw new ComityError('limit', `an answer of over ${LIMITS.answerBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -91,7 +97,7 @@ const WINDOW_BITS_MAX = 25;
 async function unzipped(raw: Buffer): Promise<Buffer> {
   const params = { [constants.ZSTD_d_windowLogMax]: WINDOW_BITS_MAX };
   try {
-    return await decompress(raw, { maxOutputLength: LIMITS.answerBytes, params });
+    return await decompress(raw, { maxOutputLength: BODY_BYTES_MAX, params });
   } catch (error) {
     throw new ComityError('bad_data', `an answer that cannot be read: ${messageOf(error)}`, { cause: error });
   }

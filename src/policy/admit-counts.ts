@@ -1,5 +1,8 @@
-/** Where the words came from. `attribute`: of a span, its events, links and scope, and of resources. */
-export type AdmitPlace = 'series' | 'exemplar' | 'attribute';
+/**
+ * Where the words came from. `attribute`: of a span, its events, links and scope, and of resources. `span`: what else a span
+ * says, such as its name. `name`: of a metric, a label or a key. `metadata`: the help and unit of a family.
+ */
+export type AdmitPlace = 'series' | 'exemplar' | 'attribute' | 'span' | 'name' | 'metadata';
 
 /** What became of a value: stored as it is, as a pseudonym, as `__other__`, or not at all. */
 export type AdmitAction = 'kept' | 'pseudonym' | 'other' | 'dropped';

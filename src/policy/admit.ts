@@ -1,9 +1,20 @@
 import { LIMITS } from '../base/limits.ts';
 import type { Admission } from '../model/admission.ts';
-import { labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
-import { admitCounts, type AdmitCount, type AdmitPlace } from './admit-counts.ts';
-import { OTHER, valueChecks, type ValueCheck, type ValueFault } from './admit-values.ts';
-import { attributeRule, attributeRuleOfLabel, type AttributeRule } from './attribute-classes.ts';
+import type { Batch, Metadata } from '../model/batch.ts';
+import { labelsFrom, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
+import { admitCounts, type AdmitCount, type AdmitCounts, type AdmitPlace } from './admit-counts.ts';
+import { nameAdmission } from './admit-names.ts';
+import {
+  detectorsOf,
+  KEY_CHARS_MAX,
+  OTHER,
+  rememberedTextCheck,
+  valueChecks,
+  type ValueCheck,
+  type ValueFault,
+} from './admit-values.ts';
+import { isPrefix, NO_WORDS, wordRules, type AdmitWords } from './admit-words.ts';
+import { attributeRule, attributeRuleOfLabel, UNKNOWN_ATTRIBUTE, type AttributeRule } from './attribute-classes.ts';
 import { DETECTORS, type Detector } from './detectors.ts';
 import type { DomainKeys } from './domain-key.ts';
 import { isReplaced, labelRules, type LabelRule } from './label-classes.ts';
@@ -18,11 +29,24 @@ export interface AdmissionOptions {
   /** Milliseconds since the epoch; decides on the day of the key for subjects. */
   readonly now?: () => number;
   readonly detectors?: readonly Detector[];
+  /** What the domain's policy adds to the tables; checked before by `checkAdmitWords`. */
+  readonly words?: AdmitWords | undefined;
+  /** Told of the labels of exemplars as they were sent. */
+  readonly seen?: ((place: 'exemplar', label: string, value: string) => void) | undefined;
 }
 
 export interface CountedAdmission extends Admission {
   /** What was decided how often since the start; labels of series once for each time that a decoder asked. */
   counts(): readonly Readonly<AdmitCount>[];
+  /** For what else is decided under the same rules. */
+  readonly counters: AdmitCounts;
+  /** What the tables and the policy say of an attribute's key, and of a label on series of no metric in particular. */
+  attributeRule(key: string): AttributeRule;
+  labelRule(label: string): LabelRule;
+  /** What is stored of a metric family; undefined where its name is stored as a pseudonym. */
+  metadata(family: Metadata): Metadata | undefined;
+  /** What a request became, with what it says of metric families as that is stored: the last thing before the store. */
+  batch(batch: Batch): Batch;
 }
 
 /**
@@ -33,11 +57,18 @@ export interface CountedAdmission extends Admission {
  */
 export function admission(options: AdmissionOptions): CountedAdmission {
   const counts = admitCounts();
-  const ruleOf = labelRules(options.domainLabel);
+  const { words = NO_WORDS, detectors = DETECTORS } = options;
+  const added = wordRules(words);
+  const ruleOf = labelRules(options.domainLabel, words);
   // Metrics keep their key for good: their series go on for years.
   const labelPseudonym = pseudonyms(options.keys.derive('metric labels', 0));
   const subject = subjectPseudonyms(options.keys, options.now ?? Date.now);
-  const checkOf = valueChecks(options.detectors ?? DETECTORS);
+  const checkOf = valueChecks(detectors);
+  const keyCheckOf = valueChecks(detectors, KEY_CHARS_MAX);
+  const names = nameAdmission(detectors, labelPseudonym, counts);
+  // New series mostly bear values that others have.
+  const labelFault = rememberedTextCheck(detectors);
+  const versionFault = rememberedTextCheck(detectorsOf('version', detectors));
 
   const labelCounts = new Map<LabelRule, AdmitCount>();
   function countLabel(rule: LabelRule): void {
@@ -49,20 +80,43 @@ export function admission(options: AdmissionOptions): CountedAdmission {
     count.count++;
   }
 
+  /** The value of a label as it is stored. What a public one holds may leave without a policy that lists it. */
+  function labelText(rule: LabelRule, name: string, value: string): string {
+    if (isReplaced(rule.class)) {
+      countLabel(rule);
+      return labelPseudonym(name, value);
+    }
+    const check = rule.entry.endsWith('version') ? versionFault : labelFault;
+    const fault = rule.class === 'public' ? check(value) : undefined;
+    if (fault === undefined) {
+      countLabel(rule);
+      return value;
+    }
+    counts.of('series', rule.entry, fault, 'pseudonym').count++;
+    return labelPseudonym(name, value);
+  }
+
   function series(labels: Labels): Labels {
     const metric = labelValue(labels, METRIC_NAME);
     let out: string[] | undefined;
+    let isRenamed = false;
     for (let i = 0; i < labels.length; i += 2) {
+      const name = labels[i]!;
       const value = labels[i + 1]!;
       // Prometheus takes an empty value for an absent label, and a pseudonym would make it a label.
       if (value === '') continue;
-      const rule = ruleOf(labels[i]!, metric);
-      countLabel(rule);
-      if (!isReplaced(rule.class)) continue;
+      const rule = ruleOf(name, metric);
+      const text = labelText(rule, name, value);
+      const stored = name === METRIC_NAME ? names.metric(text) : text;
+      const label = rule.class === 'structural' ? name : names.label(name);
+      if (stored === value && label === name) continue;
       out ??= labels.slice();
-      out[i + 1] = labelPseudonym(labels[i]!, value);
+      out[i] = label;
+      out[i + 1] = stored;
+      isRenamed ||= label !== name;
     }
-    return withoutEmpty(out ?? labels);
+    const admitted = withoutEmpty(out ?? labels);
+    return isRenamed ? inOrder(admitted) : admitted;
   }
 
   /** How values of a rule are stored; the value's checks belong to the entry, which is a key where values are public. */
@@ -83,10 +137,27 @@ export function admission(options: AdmissionOptions): CountedAdmission {
     }
   }
 
-  const attributeValue = rememberByName((key) => valueRule('attribute', attributeRule(key)));
+  function ruleOfKey(key: string): AttributeRule {
+    const known = added.prohibits(key) ?? attributeRule(key);
+    return known === UNKNOWN_ATTRIBUTE ? (added.liftsKey(key) ?? known) : known;
+  }
+
+  function ruleOfExemplar(label: string): AttributeRule {
+    const known = added.prohibits(label) ?? attributeRuleOfLabel(label) ?? attributeRule(label);
+    return known === UNKNOWN_ATTRIBUTE ? (added.liftsLabel(label) ?? known) : known;
+  }
+
+  /** Under a prefix the rest of a key is a sender's own word, and may be data as a value may. */
+  function keyRule(place: AdmitPlace, key: string, rule: AttributeRule): ValueRule {
+    const fault = rule.class !== 'prohibited' && isPrefix(rule.entry) ? keyCheckOf(rule.entry)(key) : undefined;
+    if (fault === undefined) return valueRule(place, rule);
+    return counted(counts.of(place, rule.entry, `key ${fault}`, 'dropped'), () => undefined);
+  }
+
+  const attributeValue = rememberByName((key) => keyRule('attribute', key, ruleOfKey(key)));
   const exemplarValue = rememberByName((label) => {
     if (TRACE_FORMS.has(wordForm(label))) return traceIdRule;
-    return valueRule('exemplar', attributeRuleOfLabel(label) ?? attributeRule(label));
+    return keyRule('exemplar', label, ruleOfExemplar(label));
   });
   const idKept = counts.of('exemplar', 'trace context', 'public', 'kept');
   const idDropped = counts.of('exemplar', 'trace context', 'pattern', 'dropped');
@@ -103,6 +174,7 @@ export function admission(options: AdmissionOptions): CountedAdmission {
     const ids: string[] = [];
     for (let i = 0; i < labels.length; i += 2) {
       const name = labels[i]!;
+      options.seen?.('exemplar', name, labels[i + 1]!);
       const rule = exemplarValue(name);
       const value = rule(labels[i + 1]!);
       if (value === undefined || value === '') continue;
@@ -114,7 +186,24 @@ export function admission(options: AdmissionOptions): CountedAdmission {
     return bytesOf(ids) <= LIMITS.exemplarLabelBytes ? ids : [];
   }
 
-  return { series, exemplar, attribute: (key, value) => attributeValue(key)(value), counts: counts.all };
+  function batch(request: Batch): Batch {
+    if (request.metadata.length === 0) return request;
+    const metadata = request.metadata.map(names.metadata);
+    if (metadata.every((family, i) => family === request.metadata[i])) return request;
+    return { ...request, metadata: metadata.filter((family) => family !== undefined) };
+  }
+
+  return {
+    series,
+    exemplar,
+    attribute: (key, value) => attributeValue(key)(value),
+    metadata: names.metadata,
+    batch,
+    counts: counts.all,
+    counters: counts,
+    attributeRule: ruleOfKey,
+    labelRule: (label) => ruleOf(label, ''),
+  };
 }
 
 /** The value as it is stored, or undefined when it is not. */
@@ -163,6 +252,12 @@ function withoutEmpty(labels: Labels): Labels {
     if (labels[i] === '') return labels.filter((_, at) => labels[at | 1] !== '');
   }
   return labels;
+}
+
+function inOrder(labels: Labels): Labels {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < labels.length; i += 2) pairs.push([labels[i]!, labels[i + 1]!]);
+  return labelsFrom(pairs);
 }
 
 function bytesOf(texts: readonly string[]): number {

@@ -14,10 +14,11 @@ import {
   type SeriesOf,
 } from './carried-labels.ts';
 import type { Policy } from './document.ts';
+import { isWithheld, withheldCode } from './egress-class.ts';
 import { selectedRules, type SelectedRule } from './selected-metrics.ts';
 
 /**
- * Decides whether a fragment may be answered, before any sample is read. Every selector needs a metric whose class lets it
+ * Decides whether a fragment may be answered, before any sample is read. Nothing may by a policy that denies all. Every selector needs a metric whose class lets it
  * out where it stands: an open one anywhere; of an aggregate one, the first aggregation that its series come to must be
  * listed, so that nothing which the policy does not list (`max`, `topk`, …) ever works on single series, whatever is done
  * with its result. Labels that the policy does not permit can neither match, group, order, pick nor be copied. The labels
@@ -26,6 +27,8 @@ import { selectedRules, type SelectedRule } from './selected-metrics.ts';
  * `node` of a refusal is the `span.start` of the node at fault, which in trees from the wire is its index in preorder.
  */
 export function checkFragment(fragment: Fragment, policy: Policy, seriesOf: SeriesOf): Refusal | undefined {
+  const denied = checkInForce(policy);
+  if (denied !== undefined) return { ...denied, node: nodeOf(fragment.expr) };
   const { answer, expr } = fragment;
   if (answer === 'sketch' && fragment.relativeError < SKETCH_ERROR_MIN) {
     return { code: 'limit', name: 'quantile', node: nodeOf(expr) };
@@ -34,12 +37,20 @@ export function checkFragment(fragment: Fragment, policy: Policy, seriesOf: Seri
   return checkNode(expr, { isRoot: true, under: undefined }, check);
 }
 
+/** What everything is refused with where the policy denies all, lists too. */
+export function checkInForce({ deniesAll }: Policy): Refusal | undefined {
+  return deniesAll === undefined ? undefined : { code: 'policy_denied', name: deniesAll };
+}
+
 /** The check of all rows on the way out: their metric, should the check of the tree have missed it, and their labels. */
 export function checkRows(rows: Iterable<{ readonly labels: Labels }>, policy: Policy): Refusal | undefined {
+  const denied = checkInForce(policy);
+  if (denied !== undefined) return denied;
   const names = new Set<string>();
   for (const { labels } of rows) {
     const metric = labelValue(labels, METRIC_NAME);
-    if (metric !== '' && policy.classOf(metric) === 'sealed') return { code: 'class_sealed', name: '' };
+    const egress = metric === '' ? 'open' : policy.classOf(metric);
+    if (isWithheld(egress)) return { code: withheldCode(egress), name: '' };
     for (const name of labelNames(labels)) names.add(name);
   }
   const name = forbiddenLabel(names, policy);
@@ -47,7 +58,9 @@ export function checkRows(rows: Iterable<{ readonly labels: Labels }>, policy: P
 }
 
 export function checkMatchers(matchers: readonly Matcher[], policy: Policy): Refusal | undefined {
-  const forbidden = matchers.find((matcher) => !policy.permitsLabel(matcher.name));
+  const denied = checkInForce(policy);
+  if (denied !== undefined) return denied;
+  const forbidden = matchers.find((matcher) => !policy.permitsMatch(matcher.name));
   return forbidden === undefined ? undefined : { code: 'matcher_not_permitted', name: forbidden.name };
 }
 
@@ -129,8 +142,8 @@ function checkSelector(selector: VectorSelector, { under }: Place, check: Check)
   const forbidden = checkMatchers(selector.matchers, policy);
   if (forbidden !== undefined) return { ...forbidden, node };
   const rules = selectedRules(selector, policy);
-  const sealed = rules.find(({ rule }) => rule.class === 'sealed');
-  if (sealed !== undefined) return { code: 'class_sealed', name: sealed.metric, node };
+  const withheld = rules.find(({ rule }) => isWithheld(rule.class));
+  if (withheld !== undefined) return { code: withheldCode(withheld.rule.class), name: withheld.metric, node };
   const kept = rules.find((selected) => !letsOut(selected, under, check));
   if (kept === undefined) return undefined;
   if (under === undefined) return { code: 'class_aggregate', name: kept.metric, node };

@@ -4,12 +4,29 @@
  * beside letters are part of an id.
  */
 export function hasCard(text: string): boolean {
+  if (!hasDigits(text, CARD_DIGITS_MIN)) return false;
   for (const [run] of text.matchAll(/[\p{L}\p{N}_]+(?:[ -][\p{L}\p{N}_]+)*/gu)) {
     const groups = run.split(/[ -]/);
     if (groups.some((_, at) => CARD_GROUPS.some((lengths) => isCard(joined(groups, at, lengths))))) return true;
   }
   return false;
 }
+
+/** Whether a text has so many decimal digits, wherever they are: most have not, and need no closer look. */
+export function hasDigits(text: string, atLeast: number): boolean {
+  if (text.length < atLeast) return false;
+  let found = 0;
+  for (let i = 0; i < text.length && found < atLeast; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= DIGIT_ZERO && code <= DIGIT_NINE) found++;
+  }
+  return found >= atLeast;
+}
+
+const DIGIT_ZERO = 0x30;
+const DIGIT_NINE = 0x39;
+
+const CARD_DIGITS_MIN = 13;
 
 /** Lengths of the groups of digits; a single group is written together. */
 const CARD_GROUPS: readonly (readonly number[])[] = [
@@ -68,6 +85,7 @@ function isLuhn(digits: string): boolean {
 
 /** Whether a text holds an IBAN: its country's length and remainder 1 modulo 97 (ISO 13616), in groups of four or not. */
 export function hasIban(text: string): boolean {
+  if (text.length < IBAN_CHARS_MIN || !hasDigits(text, 2)) return false;
   for (const [run] of text.matchAll(/[\p{L}\p{N}_]+(?: [\p{L}\p{N}_]+)*/gu)) {
     const groups = run.split(' ');
     for (const [at, group] of groups.entries()) {
@@ -79,6 +97,9 @@ export function hasIban(text: string): boolean {
   }
   return false;
 }
+
+/** Norway's. */
+const IBAN_CHARS_MIN = 15;
 
 /** Nine groups hold the longest. All but the last must have four characters. */
 function inFours(groups: readonly string[], at: number, length: number): string {

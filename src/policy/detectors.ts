@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { hasCard, hasIban } from './detect-numbers.ts';
+import { hasCard, hasDigits, hasIban } from './detect-numbers.ts';
 
 /** Finds one kind of personal data in a text. Takes time linear in the text. */
 export interface Detector {
@@ -41,6 +41,7 @@ function isDomainStart(text: string): boolean {
 
 /** An IPv4 address of four numbers below 256 and no more, or an IPv6 address with a digit in it. */
 function hasAddress(text: string): boolean {
+  if (!hasDigits(text, 1) || !/[.:]/.test(text)) return false;
   for (const [run] of text.matchAll(/[\p{L}\p{N}_][\p{L}\p{N}_.]*/gu)) if (isIpv4(run)) return true;
   for (const [run] of text.matchAll(HEX_RUN)) {
     // Without a digit it is a name of C++ or Ruby: `A::B`.
@@ -66,6 +67,7 @@ function trimColons(run: string): string {
 
 /** Two parts of base64url with a dot between them, of which the first begins a JSON object (RFC 7519). */
 function hasJwt(text: string): boolean {
+  if (!text.includes('eyJ')) return false;
   for (const [run] of text.matchAll(/[\w.-]+/g)) {
     const parts = run.split('.');
     if (parts.some((part, i) => part.startsWith('eyJ') && part.length >= 10 && (parts[i + 1]?.length ?? 0) >= 4)) {
@@ -77,14 +79,17 @@ function hasJwt(text: string): boolean {
 
 /** `+` and 8 to 15 digits (E.164), or ten digits as North America writes them: `(415) 555-0132`, `415-555-0132`. */
 function hasPhone(text: string): boolean {
+  if (!hasDigits(text, PHONE_DIGITS_MIN)) return false;
   for (const match of text.matchAll(/\+[0-9(][0-9 ().-]*/g)) {
     const digits = match[0].replace(/[^0-9]/g, '').length;
     // Behind a letter or digit it is a build's metadata, as in `1.0.0+20130313144700`, or a time zone.
     const before = text[match.index - 1] ?? '';
-    if (digits >= 8 && digits <= 15 && !/[\p{L}\p{N}]/u.test(before)) return true;
+    if (digits >= PHONE_DIGITS_MIN && digits <= 15 && !/[\p{L}\p{N}]/u.test(before)) return true;
   }
   return NORTH_AMERICAN.test(text);
 }
+
+const PHONE_DIGITS_MIN = 8;
 
 /** Fixed in length, so each place is tried in constant time. */
 const NORTH_AMERICAN =

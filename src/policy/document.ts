@@ -1,138 +1,180 @@
 import { createHash } from 'node:crypto';
-import Type, { type Static } from 'typebox';
 import { ComityError } from '../base/errors.ts';
-import { parseConfig } from '../base/config.ts';
 import type { AggregateOp } from '../promql/ast.ts';
-import { globCovers, globMeets, globTest } from './glob.ts';
+import type { EgressClass } from './egress-class.ts';
+import { labelUse, metLabels, type AdmitRules } from './label-policy.ts';
+import { readLayer, type Layer, type LayerText } from './layer.ts';
+import { metBelow, metRule, type MetricRule } from './meet.ts';
+import { rememberByName } from './name-forms.ts';
+import { LAYER_NAMES } from './said.ts';
 
-/**
- * What may leave of a metric. `open`: its series at a query's steps, if all their labels may leave. `aggregate`: results
- * of the listed aggregations over permitted labels. `sealed`: nothing.
- */
-export type EgressClass = 'open' | 'aggregate' | 'sealed';
-
-/** What a rule of a policy says of the metrics that it decides. */
-export interface MetricRule {
-  /** The glob of the rule, or `default` where none matches. */
-  readonly rule: string;
-  readonly class: EgressClass;
-  /** The aggregations that let the metric out where its class is `aggregate`; `quantile` means a sketch. */
-  readonly operators: ReadonlySet<AggregateOp>;
+/** How much may leave. Infinity where no document says; of several the smallest. */
+export interface PolicyLimits {
+  readonly answerRows: number;
+  readonly answerBytes: number;
+  /** Of all consumers together, a UTC day. */
+  readonly bytesPerDay: number;
 }
 
-/** A domain's release policy, ready to be asked. */
+/** Why nothing may leave at all. */
+export type DenyReason = 'unreadable' | 'expired' | 'rolled back';
+
+/** A domain's release policy in force: its documents together, ready to be asked. */
 export interface Policy {
   readonly domain: string;
-  /** SHA-256 of the document's text, in hexadecimal. */
+  /** SHA-256 over the canonical JSON of the digests of its documents, in hexadecimal. */
   readonly digest: string;
+  /** Undefined where the policy is in force. */
+  readonly deniesAll: DenyReason | undefined;
   /** Whether every label may leave, so that nobody needs to look which labels there are. */
   readonly permitsAllLabels: boolean;
+  /** Whether a label may group and leave. */
   permitsLabel(name: string): boolean;
-  /** The most specific rule for a metric: an exact name, then the longest glob, then the default. */
+  /** Whether the documents name it among what may leave, or permit every label: it does not leave by the tables alone. */
+  listsLabel(name: string): boolean;
+  /** Whether it may stand in a matcher. */
+  permitsMatch(name: string): boolean;
+  /** What the most specific rules of all documents come to together. */
   ruleOf(metric: string): MetricRule;
   classOf(metric: string): EgressClass;
   operatorsOf(metric: string): ReadonlySet<AggregateOp>;
-  /** The rules that decide metrics whose names begin with `prefix`, whatever the domain holds. */
+  /** The rules that could decide metrics whose names begin with `prefix`, whatever the domain holds. */
   rulesBelow(prefix: string): readonly MetricRule[];
+  readonly limits: PolicyLimits;
+  readonly admit: AdmitRules;
+  /** The documents that it is made of. */
+  readonly layers: readonly Layer[];
 }
 
-/** Aggregations of an aggregate metric that a policy need not list: each value that they give draws on all of a group. */
-const DEFAULT_OPERATORS = ['sum', 'count', 'avg', 'group', 'min', 'max', 'stddev', 'stdvar'] as const;
-/** Those that it must list: they show single series, or values as they are. */
-const LISTED_OPERATORS = ['quantile', 'topk', 'bottomk', 'limitk', 'limit_ratio', 'count_values'] as const;
+/** What a policy is made from; plain data, so that it can be posted to another thread. */
+export interface PolicyTexts {
+  readonly layers: readonly LayerText[];
+  readonly domain: string;
+  readonly domainLabel: string;
+  readonly deniesAll?: DenyReason | undefined;
+}
 
-const EGRESS_CLASS = Type.Union([Type.Literal('open'), Type.Literal('aggregate'), Type.Literal('sealed')]);
-const OPERATOR = Type.Enum([...DEFAULT_OPERATORS, ...LISTED_OPERATORS]);
+/**
+ * The policy that documents make together: each is resolved for the metric or label at hand by itself, then the strictest of
+ * what they say holds, field by field; defaults stand where all are silent. Throws `bad_config` naming layer, file and field
+ * of what cannot be read; an unreadable policy never means "allow".
+ */
+export function openPolicy({ layers: texts, domain, domainLabel, deniesAll }: PolicyTexts): Policy {
+  if (deniesAll !== undefined) return denyAll(domain, deniesAll, texts);
+  if (texts.length === 0) throw new ComityError('bad_config', `domain ${domain}: a policy has at least one document`);
+  return policyOf(
+    inOrder(texts).map((text) => readLayer(text, { domain, domainLabel })),
+    { domain, domainLabel },
+  );
+}
 
-const POLICY = Type.Object(
-  {
-    version: Type.Literal(1),
-    domain: Type.String({ minLength: 1 }),
-    labels: Type.Object({ permit: Type.Array(Type.String({ minLength: 1 })) }, { additionalProperties: false }),
-    metrics: Type.Optional(
-      Type.Array(
-        Type.Object(
-          {
-            match: Type.String({ minLength: 1 }),
-            class: EGRESS_CLASS,
-            operators: Type.Optional(Type.Array(OPERATOR, { uniqueItems: true })),
-          },
-          { additionalProperties: false },
-        ),
-      ),
-    ),
-    default_class: Type.Optional(EGRESS_CLASS),
-  },
-  { additionalProperties: false },
-);
-
-/** Labels that carry structure rather than information about anyone; they may always leave. */
-const STRUCTURAL_LABELS = ['__name__', 'le', 'quantile', 'job'];
-
-/** In `labels.permit`: every label. */
-const EVERY_LABEL = '*';
-
-/** Reads the text of a policy. Throws `bad_config` naming the field at fault; an unreadable policy never means "allow". */
+/** The policy of one local document. Throws `bad_config` naming the field at fault. */
 export function parsePolicy(text: string, source: string, domain: string, domainLabel: string): Policy {
-  const document: Static<typeof POLICY> = parseConfig(text, POLICY, source);
-  if (document.domain !== domain) {
-    throw new ComityError('bad_config', `${source}: the policy is for domain ${document.domain}, not for ${domain}`);
-  }
-  const permitted = new Set([...STRUCTURAL_LABELS, domainLabel, ...permittedLabels(document.labels.permit, source)]);
-  const permitsAllLabels = permitted.has(EVERY_LABEL);
-  const rules = (document.metrics ?? [])
-    .map((rule, i) => readRule(rule, `${source}: /metrics/${i}`))
-    .sort((a, b) => Number(b.isExact) - Number(a.isExact) || b.rule.length - a.rule.length);
-  const fallback: MetricRule = {
-    rule: 'default',
-    class: document.default_class ?? 'aggregate',
-    operators: new Set(DEFAULT_OPERATORS),
-  };
-  const ruleOf = (metric: string): MetricRule => rules.find((rule) => rule.test(metric)) ?? fallback;
+  return openPolicy({ layers: [{ layer: 'local', source, text }], domain, domainLabel });
+}
+
+/** The policy by which nothing leaves. `texts`: the documents that are not in force. */
+export function denyAll(domain: string, why: DenyReason, texts: readonly LayerText[] = []): Policy {
+  const sealed: MetricRule = { rule: 'default', class: 'sealed', operators: new Set(), minSeries: 1 };
   return {
     domain,
-    digest: createHash('sha256').update(text).digest('hex'),
-    permitsAllLabels,
-    permitsLabel: (name) => permitsAllLabels || permitted.has(name),
+    // Another one than that of the same documents in force: whoever keeps answers by digest must not go on using them.
+    digest: sha256(JSON.stringify({ denies_all: why, layers: digests(texts.map(withDigest)) })),
+    deniesAll: why,
+    permitsAllLabels: false,
+    permitsLabel: () => false,
+    listsLabel: () => false,
+    permitsMatch: () => false,
+    ruleOf: () => sealed,
+    classOf: () => sealed.class,
+    operatorsOf: () => sealed.operators,
+    rulesBelow: () => [sealed],
+    limits: NO_LIMITS,
+    admit: NO_ADMIT_RULES,
+    layers: [],
+  };
+}
+
+/** No limits beyond those of the program. */
+export const NO_LIMITS: PolicyLimits = { answerRows: Infinity, answerBytes: Infinity, bytesPerDay: Infinity };
+
+/** Nothing beyond the tables. */
+export const NO_ADMIT_RULES: AdmitRules = { prohibit: [], public: [], quasi: [], drop: [] };
+
+/** The policy of documents that are read, at least one. */
+function policyOf(
+  layers: readonly Layer[],
+  { domain, domainLabel }: { readonly domain: string; readonly domainLabel: string },
+): Policy {
+  const labels = metLabels(layers.map((layer) => layer.labels));
+  const admit = metAdmit(layers);
+  const useOf = labelUse(labels, domainLabel, { admit });
+  const ruleOf = rememberByName((metric) => metRule(layers.map((layer) => layer.saysOf(metric))));
+  return {
+    domain,
+    digest: sha256(JSON.stringify(digests(layers))),
+    deniesAll: undefined,
+    permitsAllLabels: labels.permit === 'all' && labels.deny.size === 0,
+    permitsLabel: (name) => useOf(name).leaves,
+    listsLabel: (name) => labels.permit === 'all' || labels.permit?.has(name) === true,
+    permitsMatch: (name) => useOf(name).matches,
     ruleOf,
     classOf: (metric) => ruleOf(metric).class,
     operatorsOf: (metric) => ruleOf(metric).operators,
-    rulesBelow(prefix) {
-      const meeting = rules.filter(({ rule }) => globMeets(rule, prefix));
-      const covering = meeting.findIndex(({ rule }) => globCovers(rule, prefix));
-      return covering < 0 ? [...meeting, fallback] : meeting.slice(0, covering + 1);
-    },
+    // Selectors that spell out no metric ask this with few prefixes; a combination of documents takes time to work out.
+    rulesBelow: rememberByName((prefix) => metBelow(layers, prefix)),
+    limits: metLimits(layers),
+    admit,
+    layers,
   };
 }
 
-interface OrderedRule extends MetricRule {
-  readonly isExact: boolean;
-  test(metric: string): boolean;
-}
-
-type RuleDocument = NonNullable<Static<typeof POLICY>['metrics']>[number];
-
-function readRule({ match, class: egress, operators }: RuleDocument, field: string): OrderedRule {
-  if (operators !== undefined && egress !== 'aggregate') {
-    // Whoever wrote it believes that it narrows the class, or widens it.
-    throw new ComityError('bad_config', `${field}/operators: only a rule of class aggregate lists operators`);
-  }
+function metLimits(layers: readonly Layer[]): PolicyLimits {
+  const least = (values: readonly (number | undefined)[]): number =>
+    Math.min(Infinity, ...values.filter((value) => value !== undefined));
+  const said = layers.map(({ document }) => document.limits ?? {});
   return {
-    rule: match,
-    class: egress,
-    operators: new Set<AggregateOp>(operators ?? DEFAULT_OPERATORS),
-    isExact: !match.includes('*'),
-    test: globTest(match),
+    answerRows: least(said.map((limits) => limits.answer_rows)),
+    answerBytes: least(said.map((limits) => limits.answer_bytes)),
+    bytesPerDay: least(said.map((limits) => limits.bytes_per_day)),
   };
 }
 
-/** A pattern would silently permit nothing, as labels are compared with the list word for word. */
-function permittedLabels(permit: readonly string[], source: string): readonly string[] {
-  const pattern = permit.findIndex((label) => label !== EVERY_LABEL && label.includes('*'));
-  if (pattern < 0) return permit;
-  throw new ComityError(
-    'bad_config',
-    `${source}: /labels/permit/${pattern}: ${JSON.stringify(permit[pattern])} is no label; ` +
-      'name each label, or write "*" alone for all of them',
-  );
+function metAdmit(layers: readonly Layer[]): AdmitRules {
+  const said = layers.map(({ document }) => document.admit ?? {});
+  const prohibit = new Set(said.flatMap((admit) => admit.prohibit ?? []));
+  const lifted = (field: 'public' | 'quasi'): readonly string[] => {
+    const lists = said.flatMap((admit) => (admit[field] === undefined ? [] : [new Set(admit[field])]));
+    const all = lists.reduce((a, b) => a.intersection(b), lists[0] ?? new Set<string>());
+    return [...all].filter((name) => !prohibit.has(name)).sort();
+  };
+  const drops = new Map(said.flatMap(({ drop = [] }) => drop.map((one) => [JSON.stringify(one), one] as const)));
+  return {
+    prohibit: [...prohibit].sort(),
+    public: lifted('public'),
+    quasi: lifted('quasi'),
+    drop: [...drops].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, drop]) => drop),
+  };
+}
+
+/** Documents of one layer keep their order; the first of several equally strict ones gives its name to a rule. */
+function inOrder(texts: readonly LayerText[]): readonly LayerText[] {
+  return texts.toSorted((a, b) => LAYER_NAMES.indexOf(a.layer) - LAYER_NAMES.indexOf(b.layer));
+}
+
+type Digested = Pick<Layer, 'layer' | 'digest'>;
+
+function withDigest({ layer, text }: LayerText): Digested {
+  return { layer, digest: sha256(text) };
+}
+
+/** Names in order, as canonical JSON has them (RFC 8785); the order of documents does not count. */
+function digests(layers: readonly Digested[]): readonly object[] {
+  return layers
+    .map(({ layer, digest }) => ({ digest, layer }))
+    .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -23,7 +23,19 @@ export function globMeets(glob: string, prefix: string): boolean {
   return fixed.startsWith(prefix) || prefix.startsWith(fixed);
 }
 
-/** Whether every text that begins with `prefix` surely matches a glob. */
-export function globCovers(glob: string, prefix: string): boolean {
-  return glob.endsWith('*') && glob.indexOf('*') === glob.length - 1 && prefix.startsWith(glob.slice(0, -1));
+/** Whether some text may match both globs; never false where one does. */
+export function globsMeet(a: string, b: string): boolean {
+  if (!a.includes('*')) return globTest(b)(a);
+  if (!b.includes('*')) return globTest(a)(b);
+  const [headA, headB] = [headOf(a), headOf(b)];
+  const [tailA, tailB] = [tailOf(a), tailOf(b)];
+  return (headA.startsWith(headB) || headB.startsWith(headA)) && (tailA.endsWith(tailB) || tailB.endsWith(tailA));
+}
+
+function headOf(glob: string): string {
+  return glob.slice(0, glob.indexOf('*'));
+}
+
+function tailOf(glob: string): string {
+  return glob.slice(glob.lastIndexOf('*') + 1);
 }

@@ -1,3 +1,4 @@
+import { NO_WORDS, wordRules, type AdmitWords, type WordRules } from './admit-words.ts';
 import { attributeRuleOfLabel, UNKNOWN_ATTRIBUTE } from './attribute-classes.ts';
 import type { AttributeClass } from './attribute-table.ts';
 import { prefixForm, rememberByName, withoutExported, wordForm } from './name-forms.ts';
@@ -19,10 +20,19 @@ export function isReplaced(kind: LabelClass): boolean {
   return kind === 'subject' || kind === 'prohibited';
 }
 
-/** The rules for the labels of series in which the label `domainLabel` names the domain. */
-export function labelRules(domainLabel: string): (label: string, metric: string) => LabelRule {
-  const ofResource = rememberByName((label) => resourceLabelRule(label, domainLabel));
-  const ofAny = rememberByName((label) => ({ rule: anyLabelRule(label, domainLabel), harmlessIn: harmlessIn(label) }));
+/** The rules for the labels of series in which the label `domainLabel` names the domain, under what a policy adds to them. */
+export function labelRules(
+  domainLabel: string,
+  words: AdmitWords = NO_WORDS,
+): (label: string, metric: string) => LabelRule {
+  const added = wordRules(words);
+  const ofResource = rememberByName(
+    (label) => knownLabelRule(label, domainLabel, added) ?? added.liftsLabel(label) ?? UNKNOWN_ATTRIBUTE,
+  );
+  const ofAny = rememberByName((label) => ({
+    rule: knownLabelRule(label, domainLabel, added) ?? added.liftsLabel(label) ?? UNLISTED,
+    harmlessIn: added.prohibits(label) === undefined ? harmlessIn(label) : undefined,
+  }));
   return (label, metric) => {
     if (RESOURCE_METRICS.has(metric)) return ofResource(label);
     const { rule, harmlessIn: metrics } = ofAny(label);
@@ -108,22 +118,19 @@ const FORMS: ReadonlyMap<string, LabelRule> = new Map(
   ),
 );
 
-function anyLabelRule(label: string, domainLabel: string): LabelRule {
-  return knownLabelRule(label, domainLabel) ?? UNLISTED;
-}
-
-function resourceLabelRule(label: string, domainLabel: string): LabelRule {
-  return knownLabelRule(label, domainLabel) ?? UNKNOWN_ATTRIBUTE;
-}
-
-function knownLabelRule(label: string, domainLabel: string): LabelRule | undefined {
+function knownLabelRule(label: string, domainLabel: string, added: WordRules): LabelRule | undefined {
   if (STRUCTURAL.has(label) || label === domainLabel) return STRUCTURE;
   const own = withoutExported(label);
   if (own === 'job' || own === 'instance') return PRODUCER;
+  const prohibited = added.prohibits(label);
+  if (prohibited !== undefined) return prohibited;
   const rule = attributeRuleOfLabel(label) ?? FORMS.get(wordForm(label));
   if (rule !== undefined) return rule;
   const form = prefixForm(label);
-  if (form.startsWith(SCOPE_PREFIX)) return attributeRuleOfLabel(form.slice(SCOPE_PREFIX.length)) ?? UNKNOWN_ATTRIBUTE;
+  if (form.startsWith(SCOPE_PREFIX)) {
+    const scoped = form.slice(SCOPE_PREFIX.length);
+    return added.prohibits(scoped) ?? attributeRuleOfLabel(scoped) ?? added.liftsLabel(scoped) ?? UNKNOWN_ATTRIBUTE;
+  }
   return form.startsWith(ANNOTATION_PREFIX) ? ANNOTATION : undefined;
 }
 

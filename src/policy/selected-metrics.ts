@@ -1,7 +1,8 @@
 import { METRIC_NAME } from '../model/labels.ts';
 import { literalAlternatives, literalPrefix } from '../model/matcher.ts';
 import type { VectorSelector } from '../promql/ast.ts';
-import type { MetricRule, Policy } from './document.ts';
+import type { Policy } from './document.ts';
+import type { MetricRule } from './meet.ts';
 
 /** A rule of the policy that decides a metric which a selector can pick; `metric` is empty where it is not spelt out. */
 export interface SelectedRule {

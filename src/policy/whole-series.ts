@@ -3,6 +3,7 @@ import type { Metadata, MetricType, SeriesExemplars } from '../model/batch.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { Refusal } from '../plan/frames/refusal-codec.ts';
 import type { Policy } from './document.ts';
+import { isWithheld, withheldCode } from './egress-class.ts';
 import { selectedRules } from './selected-metrics.ts';
 
 /** Whether a series may leave as it is: its metric is open and each of its labels may leave. Asked once a name. */
@@ -48,7 +49,7 @@ export function exemplarsOf(policy: Policy): (series: SeriesExemplars) => Series
 export function checkSpeltOut(matchers: readonly Matcher[], policy: Policy): Refusal | undefined {
   for (const { metric, rule } of selectedRules({ matchers }, policy)) {
     if (metric === '' || rule.class === 'open') continue;
-    return { code: rule.class === 'sealed' ? 'class_sealed' : 'class_aggregate', name: metric };
+    return { code: isWithheld(rule.class) ? withheldCode(rule.class) : 'class_aggregate', name: metric };
   }
   return undefined;
 }
@@ -59,9 +60,9 @@ export function keepsBack(selectors: readonly (readonly Matcher[])[], policy: Po
   return selectors.some((matchers) => selectedRules({ matchers }, policy).some(({ rule }) => rule.class !== 'open'));
 }
 
-/** Whether metadata of a family may leave: none of the metrics that it names is sealed. */
+/** Whether metadata of a family may leave: something of each metric that it names may. */
 export function familyTest(policy: Policy): (family: Metadata) => boolean {
-  return ({ metric, type }) => SUFFIXES[type].every((suffix) => policy.classOf(metric + suffix) !== 'sealed');
+  return ({ metric, type }) => SUFFIXES[type].every((suffix) => !isWithheld(policy.classOf(metric + suffix)));
 }
 
 const HISTOGRAM = ['', '_bucket', '_count', '_sum'];

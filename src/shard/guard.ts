@@ -2,15 +2,16 @@ import { ComityError } from '../base/errors.ts';
 import { labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Source } from '../model/source.ts';
 import type { Policy } from '../policy/document.ts';
+import { isWithheld } from '../policy/egress-class.ts';
 
 /** Whether a series is of a sealed metric, asked once a name. */
-export function sealedTest(policy: Policy): (labels: Labels) => boolean {
+function sealedTest(policy: Policy): (labels: Labels) => boolean {
   const sealedNames = new Map<string, boolean>();
   return (labels) => {
     const name = labelValue(labels, METRIC_NAME);
     let sealed = sealedNames.get(name);
     if (sealed === undefined) {
-      sealed = policy.classOf(name) === 'sealed';
+      sealed = isWithheld(policy.classOf(name));
       sealedNames.set(name, sealed);
     }
     return sealed;

@@ -13,10 +13,12 @@ import { labelsKey, labelValue, METRIC_NAME, type Labels } from '../model/labels
 import { shareRegexMeter, startRegexMeter, type Matcher } from '../model/matcher.ts';
 import type { Source } from '../model/source.ts';
 import { streamKey, streamOf, type Stream } from '../model/stream.ts';
-import { parsePolicy, type Policy } from '../policy/document.ts';
+import { bothPolicies } from '../policy/both-policies.ts';
+import { openPolicy, type Policy, type PolicyTexts } from '../policy/document.ts';
+import { listedTest } from '../policy/listed-metrics.ts';
 import type { ReadSize } from '../store/read-size.ts';
 import { exemplarsOf, familyTest, wholeSeriesTest } from '../policy/whole-series.ts';
-import { guarded, sealedTest } from './guard.ts';
+import { guarded } from './guard.ts';
 import { shardRow } from './shard-row.ts';
 import type {
   EstimateAnswer,
@@ -42,6 +44,8 @@ export interface ShardSource extends Source {
 /** A shard of this thread. */
 export interface LocalShard extends ShardReader {
   readonly quick: QuickAnswers;
+  /** From here on nothing is read for those outside the domain that any of these keeps back. */
+  applyPolicies(policies: readonly PolicyTexts[]): void;
 }
 
 /** What is looked up in the index alone, and answered at once: in the middle of a query as well, by whoever takes its turn. */
@@ -52,8 +56,8 @@ export interface QuickAnswers {
 
 /** What a shard must know beside its data, as plain values that can go to another thread. */
 export interface ShardOptions {
-  /** The text of the domain's policy. Without it nothing is read that may leave the domain. */
-  readonly policy?: { readonly text: string; readonly domain: string; readonly domainLabel: string } | undefined;
+  /** The domain's policies, of which each can keep back. Without any nothing is read that may leave the domain. */
+  readonly policies?: readonly PolicyTexts[] | undefined;
 }
 
 /**
@@ -65,10 +69,7 @@ export function localShard(
   options: ShardOptions & { readonly turn?: (() => void) | undefined } = {},
 ): LocalShard {
   const { turn } = options;
-  const policy =
-    options.policy === undefined
-      ? undefined
-      : parsePolicy(options.policy.text, 'the policy', options.policy.domain, options.policy.domainLabel);
+  let policy = strictest(options.policies ?? []);
 
   function policyForRelease(): Policy {
     if (policy === undefined) throw new ComityError('refused', 'this shard knows no policy, so nothing may leave it');
@@ -144,6 +145,9 @@ export function localShard(
     kinds: async (question) => kinds(question),
     estimate: async (question) => estimate(question),
     quick: { estimate, kinds },
+    applyPolicies(policies) {
+      policy = strictest(policies);
+    },
     async producers(question) {
       const found = new Map<string, Stream>();
       for (const labels of selected(question)) {
@@ -172,6 +176,13 @@ export function localShard(
       return releases ? all.filter(familyTest(policyForRelease())) : all;
     },
   };
+}
+
+/** What all of some policies let out; undefined where there is none. Throws `bad_config` for one that cannot be read. */
+function strictest(policies: readonly PolicyTexts[]): Policy | undefined {
+  return policies.map(openPolicy).reduce<Policy | undefined>((all, one) => {
+    return all === undefined ? one : bothPolicies(all, one);
+  }, undefined);
 }
 
 /** What it takes to look at a label set, in cells. */
@@ -210,12 +221,12 @@ function foundLabels(
   series: Iterable<Labels>,
   policy: Policy | undefined,
 ): ReadonlySet<string> {
-  const isSealed = policy === undefined ? () => false : sealedTest(policy);
+  const isListed = policy === undefined ? () => true : listedTest(name, policy);
   const permits = (label: string): boolean => policy === undefined || policy.permitsLabel(label);
   const found = new Set<string>();
   if (name !== '' && !permits(name)) return found;
   for (const labels of series) {
-    if (isSealed(labels)) continue;
+    if (!isListed(labelValue(labels, METRIC_NAME))) continue;
     if (name === '') {
       for (let i = 0; i < labels.length; i += 2) if (permits(labels[i]!)) found.add(labels[i]!);
     } else {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { ComityError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { PolicyTexts } from '../policy/document.ts';
 import { openStore, type Store, type StoreProblem, type StoreProgress } from '../store/store.ts';
 import { appendHere } from './append-here.ts';
 import { collectGarbage } from './garbage.ts';
@@ -28,6 +29,8 @@ export interface Shards {
   heapPart(): number;
   /** Collects garbage in all threads. In this one that is done when it returns, in others soon after. */
   collectGarbage(): void;
+  /** As `Shard.applyPolicies`, of all of them. */
+  applyPolicies(policies: readonly PolicyTexts[]): Promise<void>;
   /** Closes all stores and ends their threads. */
   close(): Promise<void>;
 }
@@ -103,6 +106,7 @@ function openHere(options: ShardsOptions, count: number): Shards {
     stats: () => totalStats(shards),
     heapPart: () => 0,
     collectGarbage,
+    applyPolicies: (policies) => applyTo(shards, policies),
     async close() {
       for (const stop of stopUpkeep) stop();
       for (const store of stores) store.close();
@@ -111,8 +115,10 @@ function openHere(options: ShardsOptions, count: number): Shards {
 }
 
 function shardHere(store: Store, reading: ShardOptions): Shard {
+  const reader = localShard(store, reading);
   return {
-    ...localShard(store, reading),
+    ...reader,
+    applyPolicies: async (policies) => reader.applyPolicies(policies),
     ...storeUpkeep(store),
     appendAll: async (batches, settledUntilMs) => appendHere(store, batches, settledUntilMs),
     stats: () => ({ ...store.stats(), memoryBytes: 0 }),
@@ -151,6 +157,7 @@ async function openThreads(options: ShardsOptions, count: number): Promise<Shard
       collectGarbage();
       for (const shard of shards) shard.collectGarbage().catch(() => {});
     },
+    applyPolicies: (policies) => applyTo(shards, policies),
     async close() {
       const closed = await Promise.allSettled(shards.map((shard) => shard.close()));
       for (const one of closed) if (one.status === 'rejected') throw one.reason;
@@ -213,11 +220,16 @@ export function writeShardCount(folder: string, count: number): void {
   renameSync(`${file}.new`, file);
 }
 
+async function applyTo(shards: readonly Shard[], policies: readonly PolicyTexts[]): Promise<void> {
+  await Promise.all(shards.map((shard) => shard.applyPolicies(policies)));
+}
+
 function totalStats(shards: readonly Shard[]): ShardStats {
-  const total = { series: 0, samples: 0, bytes: 0, quarantined: 0, memoryBytes: 0 };
+  const total = { series: 0, inputs: 0, samples: 0, bytes: 0, quarantined: 0, memoryBytes: 0 };
   for (const shard of shards) {
     const stats = shard.stats();
     total.series += stats.series;
+    total.inputs += stats.inputs;
     total.samples += stats.samples;
     total.bytes += stats.bytes;
     total.quarantined += stats.quarantined;

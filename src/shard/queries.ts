@@ -1,7 +1,7 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { ComityError } from '../base/errors.ts';
 import type { Listed } from '../border/list-data.ts';
-import type { DomainData } from '../border/release.ts';
+import type { DomainData } from '../border/domain-data.ts';
 import type { Metadata } from '../model/batch.ts';
 import { compareLabels, labelsKey, METRIC_NAME, type Labels } from '../model/labels.ts';
 import { streamKey, type Stream } from '../model/stream.ts';

@@ -1,5 +1,6 @@
 import { ComityError } from '../base/errors.ts';
 import { handleLabels, NO_ID, NO_REF, type SeriesHandle } from '../model/batch.ts';
+import { INPUT_LABEL } from '../model/input-label.ts';
 import { METRIC_NAME, type Labels } from '../model/labels.ts';
 
 /** The label that tells the buckets of a classic histogram apart. */
@@ -8,14 +9,14 @@ const BUCKET_BOUND = 'le';
 /**
  * The shard, of `count`, that a series belongs to: for ever, since its samples lie there. It depends on the labels without
  * the metric name and `le`, so that the series of one histogram, and those that vector matching pairs by all their labels,
- * are in one shard.
+ * are in one shard; and without what makes a series an input, so that it is in its output's.
  */
 export function shardOf(labels: Labels, count: number): number {
   if (count === 1) return 0;
   let hash = 0x811c9dc5;
   for (let i = 0; i < labels.length; i += 2) {
     const name = labels[i]!;
-    if (name === METRIC_NAME || name === BUCKET_BOUND) continue;
+    if (name === METRIC_NAME || name === BUCKET_BOUND || name === INPUT_LABEL) continue;
     hash = addText(addText(hash, name), labels[i + 1]!);
   }
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -9,6 +9,7 @@ import type { Stream } from '../model/stream.ts';
 import type { ColumnsRow } from '../plan/frames/columns-codec.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
+import type { PolicyTexts } from '../policy/document.ts';
 import type { ReadSize } from '../store/read-size.ts';
 import type { Compaction, Deletion } from '../store/store.ts';
 
@@ -24,6 +25,8 @@ export interface Shard extends ShardReader {
   compact(): Promise<Compaction>;
   /** Copies the store into a folder that does not exist yet, while it serves. */
   backup(folder: string): Promise<{ readonly bytes: number }>;
+  /** As `LocalShard.applyPolicies`; resolves when it is so. */
+  applyPolicies(policies: readonly PolicyTexts[]): Promise<void>;
   /** One more way to read this shard, for a thread that asks it by itself; undefined where it is in this thread. */
   connect(): MessagePort | undefined;
   close(): Promise<void>;
@@ -137,6 +140,8 @@ export interface EstimateAnswer {
 
 export interface ShardStats {
   readonly series: number;
+  /** As `StoreStats.inputs`. */
+  readonly inputs: number;
   readonly samples: number;
   /** Bytes on disk. */
   readonly bytes: number;

@@ -20,11 +20,11 @@ export type StoreData = Omit<StoreOptions, 'now' | 'onProblem' | 'onProgress'>;
 
 /**
  * To the worker: a call of upkeep by the names of `Shard`; `connect` brings the port of one more reader, `connectQuick` one for
- * questions that are answered in the middle of a query, `collect` is answered when the garbage is collected and `close` when the store is closed.
+ * questions that are answered in the middle of a query, `policies` the policies from then on, `collect` is answered when the garbage is collected and `close` when the store is closed.
  */
 export interface Call {
   readonly id: number;
-  readonly method: keyof Upkeep | 'connect' | 'connectQuick' | 'collect' | 'close';
+  readonly method: keyof Upkeep | 'connect' | 'connectQuick' | 'policies' | 'collect' | 'close';
   readonly args: readonly unknown[];
 }
 
@@ -63,18 +63,18 @@ export interface SharedNumbers {
   readonly waiting: Int32Array;
 }
 
-const REPORTED = 6;
+const REPORTED = 7;
 
 export function sharedNumbers(buffer = new SharedArrayBuffer(REPORTED * 8 + 4)): SharedNumbers {
   const reported = new Float64Array(buffer, 0, REPORTED);
   return {
     buffer,
-    report({ series, samples, bytes, quarantined, memoryBytes }, heapPart) {
-      reported.set([series, samples, bytes, quarantined, memoryBytes, heapPart]);
+    report({ series, inputs, samples, bytes, quarantined, memoryBytes }, heapPart) {
+      reported.set([series, inputs, samples, bytes, quarantined, memoryBytes, heapPart]);
     },
     get stats() {
-      const [series = 0, samples = 0, bytes = 0, quarantined = 0, memoryBytes = 0] = reported;
-      return { series, samples, bytes, quarantined, memoryBytes };
+      const [series = 0, inputs = 0, samples = 0, bytes = 0, quarantined = 0, memoryBytes = 0] = reported;
+      return { series, inputs, samples, bytes, quarantined, memoryBytes };
     },
     get heapPart() {
       return reported[REPORTED - 1]!;

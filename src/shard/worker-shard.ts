@@ -171,6 +171,9 @@ export function openWorkerShard(options: WorkerShardOptions): Promise<WorkerShar
     backup: upkeep('backup'),
     close,
     heapPart: () => shared.heapPart,
+    async applyPolicies(policies) {
+      await call('policies', [policies]);
+    },
     async collectGarbage() {
       await call('collect', []);
     },

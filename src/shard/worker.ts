@@ -5,6 +5,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import { toComityError } from '../base/errors.ts';
+import type { PolicyTexts } from '../policy/document.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { appendIntake } from './append-intake.ts';
 import type { AppendMessage } from './append-message.ts';
@@ -110,6 +111,8 @@ function serve(opened: Store): void {
       case 'connectQuick':
         takeQuick.push(serveQuick(args[0] as MessagePort, quick));
         return undefined;
+      case 'policies':
+        return reader.applyPolicies(args[0] as readonly PolicyTexts[]);
       case 'collect':
         return collectGarbage();
       case 'close':

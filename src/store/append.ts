@@ -4,6 +4,7 @@ import { rejectedCount, type Appended, type Batch } from '../model/batch.ts';
 import { checkBatch } from './check-batch.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Exemplars } from './exemplars.ts';
+import { IS_INPUT } from './head.ts';
 import type { LogDb } from './log-db.ts';
 import { apply, plannedColumns, rollback } from './planned.ts';
 import { planBatch, type PlanTimes } from './plan-append.ts';
@@ -65,7 +66,8 @@ function planOne(state: AppendState, batch: Batch, times: PlanTimes): Appended {
   let kept = 0;
   for (const { series, timeMs, value, labels } of batch.exemplars) {
     // A series that the rows have just added may be unknown under this one of several handles.
-    const ref = refs[series] === UNKNOWN_SERIES ? table.index.find(labelsOf(batch.series[series]!)) : refs[series];
+    const own = refs[series] === UNKNOWN_SERIES ? table.index.find(labelsOf(batch.series[series]!)) : refs[series];
+    const ref = own === undefined || !table.head.hasInputs ? own : seenAs(table, own);
     // What no series has observed is no example of it.
     if (ref !== undefined && exemplars.stage({ ref, timeMs, value, labels }, times.nowMs) !== 'left out') kept++;
   }
@@ -74,6 +76,11 @@ function planOne(state: AppendState, batch: Batch, times: PlanTimes): Appended {
   const stores = lookback.planned.count > rowsBefore || batch.times.length === 0;
   if (batch.delivery !== undefined && stores) deliveries.stage(batch.delivery, points.rejected);
   return { ...points, exemplars: kept };
+}
+
+/** The series that shows what a series stands for: of an input, its output. */
+function seenAs({ head, inputs }: SeriesTable, ref: number): number | undefined {
+  return (head.flags[ref]! & IS_INPUT) === 0 ? ref : inputs.outputOf(head, ref);
 }
 
 /** The outcome of a delivery that was stored before but for what was rejected. */

@@ -3,7 +3,7 @@ import { firstAfter } from '../model/series.ts';
 import { encodeChunk, type ChunkColumns } from './codec/chunk.ts';
 import { forgetLast } from './deletions.ts';
 import type { HeadDb } from './head-db.ts';
-import type { Head } from './head.ts';
+import { IS_INPUT, type Head } from './head.ts';
 import type { StoredExemplar } from './annotations-db.ts';
 import type { FrozenGeneration, Memtables } from './memtables.ts';
 import { hasRows, lateRunOf, runOf, type Memtable } from './memtable.ts';
@@ -134,7 +134,11 @@ export function flushing({ headDb, head, tables, partitions, tombstones, samples
       for (; end < refs.length && pageOf(ends.ids[refs[end]!]!) === page; end++) {
         const ref = refs[end]!;
         // All of them may be deleted by now; where the series ended is to be known nevertheless.
-        if (!hasRows(table, ref)) continue;
+        if (!hasRows(table, ref)) {
+          // Of an input that is all that there is.
+          changed ||= (ends.flags[ref]! & IS_INPUT) !== 0;
+          continue;
+        }
         samples += addChunks(chunks, ref, ends.ids[ref]!, table);
         series++;
         changed = true;

@@ -22,6 +22,8 @@ export interface Head {
   newest: Int32Array;
   /** The time of the latest sample of all series; minus infinity when there is none. */
   latestMs: number;
+  /** Whether there may be inputs of joined series. */
+  hasInputs: boolean;
 }
 
 /** The last sample is a staleness marker. */
@@ -36,6 +38,8 @@ export const STORED_FLAGS = ENDS_STALE | BASE_IS_HISTOGRAM | LAST_DELETED;
 export const CACHED = 4;
 /** Samples of the series are hidden by a deletion. */
 export const HAS_TOMBSTONES = 8;
+/** The series is an input; see `INPUT_LABEL`. Its labels say so, and the flag is made from them. */
+export const IS_INPUT = 32;
 
 export const NO_ROW = -1;
 
@@ -52,6 +56,7 @@ export function emptyHead(): Head {
     stamps: new Uint32Array(0),
     newest: new Int32Array(0),
     latestMs: Number.NEGATIVE_INFINITY,
+    hasInputs: false,
   };
 }
 

@@ -1,6 +1,8 @@
 import { LIMITS } from '../base/limits.ts';
 import { isHistogramAt } from '../model/histogram.ts';
+import { INPUT_LABEL } from '../model/input-label.ts';
 import type { Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
 import { isStaleAt } from '../model/series.ts';
 import type { ChunkColumns } from './codec/chunk.ts';
 import type { ExemplarRow } from './exemplars.ts';
@@ -57,6 +59,13 @@ export function loadLogSeries(log: LogDb, table: SeriesTable, onDamaged: Damaged
     }
   }
 }
+
+/** Finds the inputs among the series, all of which are known by now. */
+export function findInputs({ head, index, inputs }: SeriesTable): void {
+  for (const ref of index.match([ANY_INPUT])) inputs.add(head, index, ref);
+}
+
+const ANY_INPUT: Matcher = { name: INPUT_LABEL, op: '!=', value: '' };
 
 /** Reads what is hidden of the series, all of which are known by now. */
 export function loadTombstones(headDb: HeadDb, head: Head, tombstones: Tombstones): void {

@@ -10,7 +10,8 @@ import { flushing, SAMPLES_PER_STEP, type Flush } from './flush.ts';
 import { HEAD_FILE, openHeadIn, type HeadDb, type HeadWriter, type QuarantineRow } from './head-db.ts';
 import { emptyHead } from './head.ts';
 import { seriesIndex } from './index/series-index.ts';
-import { loadHead, loadLogSeries, loadTombstones, restorePages, type DamagedRow } from './load.ts';
+import { noInputs } from './inputs.ts';
+import { findInputs, loadHead, loadLogSeries, loadTombstones, restorePages, type DamagedRow } from './load.ts';
 import type { LogDb } from './log-db.ts';
 import { isLogFile, logFiles } from './logs-db.ts';
 import { freeze, type Memtables } from './memtables.ts';
@@ -79,9 +80,11 @@ export function openParts(options: StoreOptions): StoreParts {
   const table: SeriesTable = {
     head,
     index,
+    inputs: noInputs(),
     seriesLimit: options.seriesLimit ?? LIMITS.seriesPerDomain,
     metricSeriesLimit: options.metricSeriesLimit ?? LIMITS.seriesPerMetric,
     nextId: 1,
+    openedAtMs: Number.NEGATIVE_INFINITY,
     added: [],
   };
   const hidden = tombstones(head);
@@ -107,6 +110,7 @@ export function openParts(options: StoreOptions): StoreParts {
         ),
     });
     for (const { log } of generations) loadLogSeries(log, table, onDamagedRow);
+    findInputs(table);
     loadTombstones(headDb, head, hidden);
     const tables: Memtables = {
       active: generations.at(-1)!,
@@ -134,6 +138,7 @@ export function openParts(options: StoreOptions): StoreParts {
       onProgress,
     });
 
+    table.openedAtMs = head.latestMs;
     const cache = columnCache(options.cacheBytes ?? CACHE_BYTES);
     const findsHints = options.findsHints === true;
     const readBack = reader({ findsHints, head, tables, partitions, tombstones: hidden, cache, onDamaged: dropChunk });

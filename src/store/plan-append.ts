@@ -9,27 +9,20 @@ import {
   type Rejection,
   type RejectReason,
 } from '../model/batch.ts';
-import { canAdd, zeroHistogram } from '../model/histogram-add.ts';
-import {
-  histogramAt,
-  isHistogramAt,
-  RESET,
-  RESET_UNKNOWN,
-  type HistogramColumns,
-  type NativeHistogram,
-} from '../model/histogram.ts';
+import { histogramAt, isHistogramAt, type HistogramColumns, type NativeHistogram } from '../model/histogram.ts';
 import { isStaleAt } from '../model/series.ts';
-import { BASE_IS_HISTOGRAM, ENDS_STALE, LAST_DELETED } from './head.ts';
-import { addLateRow, addRow, setFloat, setHistogram, setHistogramOf, setStale } from './planned.ts';
+import { additions } from './additions.ts';
+import { ENDS_STALE, LAST_DELETED } from './head.ts';
+import { REPEATED, STORED, type Outcome } from './outcome.ts';
+import { planInputs, type InputPlan } from './plan-inputs.ts';
+import { addLateRow, addRow, setFloat, setHistogramOf, setStale } from './planned.ts';
 import {
   addendOf,
   compareLate,
-  lastHistogram,
   madeLastFloat,
   madeLastHistogram,
   repeatsFloat,
   repeatsHistogram,
-  sumOf,
   type Lookback,
 } from './repetition.ts';
 import { addNewSeries, labelsOf, newSeries, UNKNOWN_SERIES, type NewSeries, type SeriesTable } from './series-table.ts';
@@ -38,16 +31,8 @@ import { UNKNOWN_START } from './starts.ts';
 /** What becomes of the points of a batch. */
 export type PlannedPoints = Omit<Appended, 'exemplars'>;
 
-/** The sample that a series starts with when its first row is an addition lies this long before it, in ms. */
-const ZERO_BEFORE_MS = 1;
-
 /** Earlier times are no times (JavaScript's Date starts here); they would break arithmetic on milliseconds. */
 const EARLIEST_MS = -8.64e15;
-
-/** What becomes of a row or point: stored, repeated, or rejected for a reason. */
-type Outcome = typeof STORED | typeof REPEATED | RejectReason;
-const STORED = 'stored';
-const REPEATED = 'repeated';
 
 /** What planning goes by beside the batch. Times in ms. */
 export interface PlanTimes {
@@ -86,6 +71,7 @@ export interface PlanTimes {
  *   is rejected as `bad_histogram` where there is none.
  * - A new series past a limit is rejected, and with it every row of its point.
  * - A point of several rows is rejected, for the first reason met, when any of its rows is; and stored when any is.
+ * - Rows of inputs follow rules of their own; see `planInputs`.
  */
 export function planBatch(
   table: SeriesTable,
@@ -109,6 +95,8 @@ export function planBatch(
   let histogramPoints = 0;
   /** The row for which the point at hand is rejected, if it is. */
   let firstRejected = 0;
+  const add = additions(lookback, place);
+  const inputs = planInputs({ table, lookback, batch, refs, stamp, add, place });
 
   let end = 0;
   for (let row = 0; row < rows; row = end) {
@@ -127,6 +115,7 @@ export function planBatch(
     }
     if (isHistogramAt(histograms, row)) histogramPoints++;
   }
+  inputs?.finish();
   const late = lateFromMs > lateToMs ? undefined : { fromMs: lateFromMs, toMs: lateToMs };
   return { stored, repeated, rejected, histograms: histogramPoints, late };
 
@@ -142,7 +131,7 @@ export function planBatch(
     let whole: Outcome = REPEATED;
     for (let row = from; row < to; row++) {
       // A sum that is no number says nothing of the counts beside it.
-      if (modes[row] !== SET && !Number.isFinite(values[row]!)) continue;
+      if (isAdded(row) && !Number.isFinite(values[row]!)) continue;
       const outcome = planRow(row);
       if (whole !== STORED && whole !== REPEATED) continue;
       if (outcome === STORED) {
@@ -153,6 +142,11 @@ export function planBatch(
       }
     }
     return whole;
+  }
+
+  /** Whether the value of a row is added to a series, or what it is more than the last one. */
+  function isAdded(row: number): boolean {
+    return modes[row] !== SET || (inputs?.has(row) === true && !isStaleAt(values, row));
   }
 
   /** Why the new series of a point cannot be added, if they cannot; rows that will not be stored need none. */
@@ -181,6 +175,7 @@ export function planBatch(
     const timeMs = times[row]!;
     const fault = faultOfTime(timeMs);
     if (fault !== undefined) return fault;
+    if (inputs?.has(row) === true) return planInput(row, inputs);
     if (isHistogramAt(histograms, row)) return planHistogram(row, timeMs, histograms);
     const value = values[row]!;
     const stale = value !== value && isStaleAt(values, row);
@@ -197,6 +192,10 @@ export function planBatch(
     if (stale) setStale(head, planned, at, values, row);
     else setFloat(head, planned, at, values, row);
     return STORED;
+  }
+
+  function planInput(row: number, plan: InputPlan): Outcome {
+    return plan.faultOf(row) ?? plan.row(row, refAt(row));
   }
 
   function planHistogram(row: number, timeMs: number, columns: HistogramColumns): Outcome {
@@ -228,16 +227,9 @@ export function planBatch(
   }
 
   function addFloat(row: number, ref: number, timeMs: number, value: number): Outcome {
-    const anew = (head.flags[ref]! & BASE_IS_HISTOGRAM) !== 0;
     const known = addedOnce(row, ref);
     if (known !== undefined) return known;
-    const base = anew ? 0 : head.bases[ref]!;
-    const zeroAt = zeroTime(ref, timeMs, anew);
-    if (zeroAt !== undefined) setFloat(head, planned, place(ref, zeroAt, UNKNOWN_START), ZERO, 0);
-    const sum = base + value;
-    // Arithmetic may leave any sign and payload in a NaN, from one run to the next; the plain NaN has one pattern.
-    scratch[0] = sum === sum ? sum : Number.NaN;
-    setFloat(head, planned, place(ref, additionTime(ref, timeMs, anew), UNKNOWN_START), scratch, 0);
+    add.float(ref, timeMs, value);
     return STORED;
   }
 
@@ -245,21 +237,9 @@ export function planBatch(
     const own = addendOf(delta);
     if (own === undefined) return 'bad_histogram';
     const ref = refAt(row);
-    const before = (head.flags[ref]! & BASE_IS_HISTOGRAM) === 0 ? undefined : lastHistogram(lookback, ref);
-    const base = before !== undefined && canAdd(before, own) ? before : undefined;
-    const anew = base === undefined && head.lastTimes[ref] !== Number.NEGATIVE_INFINITY;
     const known = addedOnce(row, ref);
     if (known !== undefined) return known;
-    const sum = base === undefined ? own : sumOf(base, own);
-    if (sum === undefined) return 'bad_histogram';
-    const zeroAt = zeroTime(ref, timeMs, anew);
-    const hint = anew ? RESET : RESET_UNKNOWN;
-    if (zeroAt !== undefined) {
-      setHistogram(head, planned, place(ref, zeroAt, UNKNOWN_START), { ...zeroHistogram(own), hint });
-    }
-    const at = place(ref, additionTime(ref, timeMs, anew), UNKNOWN_START);
-    setHistogram(head, planned, at, { ...sum, hint: zeroAt === undefined ? hint : RESET_UNKNOWN });
-    return STORED;
+    return add.histogram(ref, timeMs, own) ? STORED : 'bad_histogram';
   }
 
   /** The series of a row where it is stored; another handle's rows may have added it. */
@@ -326,6 +306,7 @@ export function planBatch(
    * marker. It is a repetition when it made the last sample of the one before.
    */
   function alreadyAdded(row: number, ref: number): Outcome | undefined {
+    if (inputs?.has(row) === true) return inputs.alreadyAdded(row, ref);
     const last = head.lastTimes[ref]!;
     if (!(times[row]! <= last) || isStaleAt(values, row)) return undefined;
     if (times[row]! < last) return 'out_of_order';
@@ -337,24 +318,4 @@ export function planBatch(
       : madeLastFloat(lookback, ref, values[row]!);
     return made ? REPEATED : 'duplicate_timestamp';
   }
-
-  /** When the zero comes from which a series counts, if it needs one and there is room for it. */
-  function zeroTime(ref: number, timeMs: number, anew: boolean): number | undefined {
-    const last = head.lastTimes[ref]!;
-    const zeroAt = timeMs - ZERO_BEFORE_MS;
-    return last === Number.NEGATIVE_INFINITY || (anew && zeroAt > last) ? zeroAt : undefined;
-  }
-
-  /** The time of an addition: its own, but never before the last sample, whose place it takes where it may. */
-  function additionTime(ref: number, timeMs: number, anew: boolean): number {
-    const last = head.lastTimes[ref]!;
-    if (timeMs > last) return timeMs;
-    // What starts anew takes no sample's place: it moves on by the smallest step.
-    return anew ? last + 1 : last;
-  }
 }
-
-const ZERO = Float64Array.of(0);
-
-/** One value on its way into a column. */
-const scratch = new Float64Array(1);

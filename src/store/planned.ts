@@ -15,7 +15,7 @@ import {
   type NativeHistogram,
 } from '../model/histogram.ts';
 import { isStaleAt } from '../model/series.ts';
-import { BASE_IS_HISTOGRAM, ENDS_STALE, LAST_DELETED, NO_ROW, type Head } from './head.ts';
+import { BASE_IS_HISTOGRAM, ENDS_STALE, IS_INPUT, LAST_DELETED, NO_ROW, type Head } from './head.ts';
 import { putLate, putRow, takeLast, type Memtable } from './memtable.ts';
 import { startsOf, UNKNOWN_START, type Starts } from './starts.ts';
 
@@ -262,7 +262,11 @@ export function apply(head: Head, planned: Planned, table: Memtable, changed: (r
       continue;
     }
     head.newest[ref] = NO_ROW;
-    if (timeMs === lastTimes[row]) {
+    if (head.hasInputs && (head.flags[ref]! & IS_INPUT) !== 0) {
+      // What is kept of an input are its time and value in the head; a histogram has no room there.
+      if (!isHistogramAt(histograms, row)) continue;
+      takeLast(table, ref, lastTimes[row]!);
+    } else if (timeMs === lastTimes[row]) {
       changed(ref);
       takeLast(table, ref, timeMs);
     }

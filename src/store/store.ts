@@ -9,6 +9,7 @@ import { appendBatches } from './append.ts';
 import { backupStore } from './backup.ts';
 import { deletionsIn, hide, type Deletion } from './deletions.ts';
 import { HAS_TOMBSTONES, mayOverlap } from './head.ts';
+import { withoutInputs } from './inputs.ts';
 import { allTables, freeze, type Memtables } from './memtables.ts';
 import { openParts, type StoreParts } from './open-parts.ts';
 import { readSize, type ReadSize } from './read-size.ts';
@@ -67,6 +68,8 @@ export interface Store extends Source {
 
 export interface StoreStats {
   readonly series: number;
+  /** Series of which only the last sample is kept, since they are joined with others; not among `series`. */
+  readonly inputs: number;
   readonly samples: number;
   /** Bytes on disk. */
   readonly bytes: number;
@@ -99,7 +102,7 @@ export function openStore(options: StoreOptions): Store {
   const { path, onProblem = () => {}, now = Date.now } = options;
   const parts = openParts(options);
   const { table, tables, reader, upkeep, headDb } = parts;
-  const { head, index } = table;
+  const { head, index, inputs } = table;
   let open = true;
   let isPaused = false;
 
@@ -153,6 +156,11 @@ export function openStore(options: StoreOptions): Store {
     return (head.flags[ref]! & HAS_TOMBSTONES) === 0 || reader.runs(ref, fromMs, toMs).length > 0;
   }
 
+  /** The series that satisfy all matchers, but for inputs, which nobody is to see. */
+  function match(matchers: readonly Matcher[]): Uint32Array {
+    return withoutInputs(head, index.match(matchers));
+  }
+
   function flushAll(): void {
     freezeIfAny(tables, parts);
     while (parts.flush.isDue()) parts.flush.step();
@@ -164,21 +172,21 @@ export function openStore(options: StoreOptions): Store {
     knows: (ref, id) => id !== 0 && head.ids[ref] === id,
     select(matchers, fromMs, toMs) {
       checkOpen();
-      return columnsOf(index.match(matchers), fromMs, toMs);
+      return columnsOf(match(matchers), fromMs, toMs);
     },
     series(matchers, fromMs, toMs) {
       checkOpen();
-      return labelsOf(index.match(matchers), fromMs, toMs);
+      return labelsOf(match(matchers), fromMs, toMs);
     },
     size(matchers, fromMs, toMs) {
       checkOpen();
-      return readSize(index.match(matchers), fromMs, toMs, { head, tables, partitions: parts.partitions });
+      return readSize(match(matchers), fromMs, toMs, { head, tables, partitions: parts.partitions });
     },
     exemplars(matchers, fromMs, toMs) {
       checkOpen();
       const within = parts.append.exemplars.within(fromMs, toMs);
       const found: SeriesExemplars[] = [];
-      for (const ref of index.match(matchers)) {
+      for (const ref of match(matchers)) {
         const exemplars = within.get(ref);
         if (exemplars !== undefined) found.push({ labels: index.labels(ref), exemplars });
       }
@@ -193,11 +201,17 @@ export function openStore(options: StoreOptions): Store {
       let samples = parts.partitions.samples();
       for (const { samplesFlushed } of tables.frozen) samples -= samplesFlushed;
       for (const memtable of allTables(tables)) samples += memtable.samples;
-      return { series: index.size, samples, bytes: parts.bytes(), quarantined: headDb.quarantined() };
+      return {
+        series: index.size - inputs.size,
+        inputs: inputs.size,
+        samples,
+        bytes: parts.bytes(),
+        quarantined: headDb.quarantined(),
+      };
     },
     delete(matchers, fromMs, toMs) {
       checkOpen();
-      const found = index.match(matchers);
+      const found = match(matchers);
       const exemplars = parts.append.exemplars.within(fromMs, toMs);
       const { deletion, refs } = orUnavailable('nothing was deleted', () => {
         // What a backup copies must not hold what comes after a deletion that it does not hold.

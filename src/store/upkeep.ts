@@ -3,12 +3,13 @@ import { mergeStep, rewriteSeries, type CompactDeps, type Rewritten } from './co
 import type { Exemplars } from './exemplars.ts';
 import { refOf, refsById, type Flush } from './flush.ts';
 import type { HeadDb } from './head-db.ts';
-import { endSeries } from './head.ts';
+import { IS_INPUT } from './head.ts';
 import { hasRows } from './memtable.ts';
 import { allTables, type Memtables } from './memtables.ts';
 import { PARTITION_MS, type StoredChunk } from './partition-db.ts';
 import type { Partitions } from './partitions-db.ts';
-import type { SeriesTable } from './series-table.ts';
+import { INPUT_SILENT_MS } from './plan-inputs.ts';
+import { dropSeries, type SeriesTable } from './series-table.ts';
 import { changePage, pageOf } from './state-page.ts';
 import type { Tombstones } from './tombstones.ts';
 
@@ -71,7 +72,7 @@ const REMOVALS_PER_STEP = 1_024;
 
 export function upkeep(deps: UpkeepDeps): Upkeep {
   const { table, tables, headDb, partitions, tombstones, exemplars, cache, flush, retention, now } = deps;
-  const { head, index } = table;
+  const { head } = table;
   let task: Task | undefined;
   const asked: Task[] = [];
   let lookedAt = Number.NEGATIVE_INFINITY;
@@ -85,6 +86,7 @@ export function upkeep(deps: UpkeepDeps): Upkeep {
     if (daysPast().length > 0) return retain();
     const oldest = Math.min(...headDb.deletions().flatMap(({ erasedMs, atMs }) => (erasedMs === null ? [atMs] : [])));
     if (nowMs - oldest >= ERASE_AFTER_MS) return erase(newRewritten());
+    if (silentInputs().length > 0) return removeSeries(silentInputs(), isSilent);
     const dayMs = partitions.days().find(isMergeDue);
     return dayMs === undefined ? undefined : mergeDay(dayMs, newRewritten());
   }
@@ -197,17 +199,35 @@ export function upkeep(deps: UpkeepDeps): Upkeep {
     const oldestMs = partitions.days()[0] ?? Number.POSITIVE_INFINITY;
     const gone: number[] = [];
     for (let ref = 0; ref < head.size; ref++) {
-      if (head.ids[ref] !== 0 && head.lastTimes[ref]! < oldestMs && !hasSamples(ref)) gone.push(ref);
+      if (head.ids[ref] === 0 || isInputAt(ref)) continue;
+      if (head.lastTimes[ref]! < oldestMs && !hasSamples(ref)) gone.push(ref);
     }
     yield* removeSeries(gone);
   }
 
+  /** Inputs go by a time of their own: they have no samples to begin with. */
+  function isInputAt(ref: number): boolean {
+    return (head.flags[ref]! & IS_INPUT) !== 0;
+  }
+
+  /** Inputs that were not heard for long. */
+  function silentInputs(): readonly number[] {
+    return table.inputs.size === 0 ? [] : [...table.inputs.refs()].filter(isSilent);
+  }
+
+  /** What chunks still have of an input goes when they are merged; a memtable would take it for that of another series. */
+  function isSilent(ref: number): boolean {
+    if (head.lastTimes[ref]! >= head.latestMs - INPUT_SILENT_MS) return false;
+    for (const memtable of allTables(tables)) if (hasRows(memtable, ref)) return false;
+    return true;
+  }
+
   /** Removes those of some series that have no samples left. */
-  function* removeSeries(refs: readonly number[]): Task {
+  function* removeSeries(refs: readonly number[], isGone = (ref: number) => !hasSamples(ref)): Task {
     const removed: number[] = [];
     for (let at = 0; at < refs.length; at += REMOVALS_PER_STEP) {
       // Samples may have come for some in the meantime.
-      const gone = refs.slice(at, at + REMOVALS_PER_STEP).filter((ref) => head.ids[ref] !== 0 && !hasSamples(ref));
+      const gone = refs.slice(at, at + REMOVALS_PER_STEP).filter((ref) => head.ids[ref] !== 0 && isGone(ref));
       headDb.write((writer) => {
         writer.removeSeries(gone.map((ref) => head.ids[ref]!));
         writer.setValue('next_series_id', table.nextId);
@@ -217,9 +237,8 @@ export function upkeep(deps: UpkeepDeps): Upkeep {
       for (const ref of gone) {
         tombstones.removeSeries(ref);
         cache.delete(ref);
-        endSeries(head, ref);
       }
-      index.remove(gone);
+      dropSeries(table, gone);
       yield;
     }
     forgetEnds(removed);

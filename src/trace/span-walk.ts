@@ -1,15 +1,16 @@
 import { byteTable, type ByteTable } from '../wire/byte-table.ts';
 import { checkMessage } from '../wire/otlp/fields.ts';
-import type { Resource, Span } from '../wire/otlp/messages.ts';
+import type { InstrumentationScope, Resource, Span } from '../wire/otlp/messages.ts';
 import { count } from '../wire/otlp/point-walk.ts';
 import { decodeProtobufPart } from '../wire/otlp/protobuf.ts';
 import { ITEM_DEPTH, RESOURCE_DEPTH, SCOPE_DEPTH, walkRequest } from '../wire/otlp/request-walk.ts';
-import { RESOURCE, SCOPE, SPAN, TRACE_REQUEST } from '../wire/otlp/schema.ts';
+import { RESOURCE, SCOPE, SPAN, TRACE_REQUEST, type MessageSchema } from '../wire/otlp/schema.ts';
 import type { TranslateOptions, Translation } from '../wire/otlp/translation.ts';
 import { spanGroups, type SpanGroup, type SpanGroups } from './span-groups.ts';
 import { addSpan, groupOf, spanIntake, spanResource, spanTranslation, takeSpan } from './span-intake.ts';
 import type { SpanIntake, SpanResource } from './span-intake.ts';
 import { spanSketch, type SpanSketch } from './span-sketch.ts';
+import type { SpanSurvey } from './span-survey.ts';
 
 /** What requests have in common, by the bytes that it was made of. */
 export interface SpanCaches {
@@ -57,6 +58,7 @@ export function translateSpanBytes(
   options: TranslateOptions,
   caches: SpanCaches,
   nowMs: number,
+  survey?: SpanSurvey,
 ): Translation | undefined {
   const walk: SpanWalk = {
     bytes: body,
@@ -65,12 +67,14 @@ export function translateSpanBytes(
     intake: spanIntake(options, caches.groups),
     sketch: spanSketch(body),
     elements: 0,
+    nowMs,
+    survey,
   };
   const isWhole = walkRequest(
     {
       walk,
       resource: (start: number, end: number) => cachedResource(walk, start, end),
-      scope: (start: number, end: number) => checkMessage(SCOPE, body, start, end, SCOPE_DEPTH),
+      scope: (start: number, end: number) => checkScope(walk, start, end),
       item: (resource: CachedResource, start: number, end: number) => walkSpan(walk, resource, start, end),
       resourceEnd: () => undefined,
     },
@@ -86,9 +90,21 @@ interface SpanWalk {
   readonly intake: SpanIntake;
   readonly sketch: SpanSketch;
   elements: number;
+  readonly nowMs: number;
+  readonly survey: SpanSurvey | undefined;
 }
 
-function cachedResource({ bytes, caches, options }: SpanWalk, start: number, end: number): CachedResource {
+function checkScope({ bytes, survey, nowMs }: SpanWalk, start: number, end: number): number {
+  const elements = checkMessage(SCOPE, bytes, start, end, SCOPE_DEPTH);
+  if (survey?.isDue(nowMs, end - start) === true)
+    survey.scope(decoded<InstrumentationScope>(SCOPE, bytes, start, end, SCOPE_DEPTH));
+  return elements;
+}
+
+function cachedResource(walk: SpanWalk, start: number, end: number): CachedResource {
+  const { bytes, caches, options, survey, nowMs } = walk;
+  if (survey?.isDue(nowMs, end - start) === true)
+    survey.resource(decoded<Resource>(RESOURCE, bytes, start, end, RESOURCE_DEPTH));
   const known = caches.resources.get(bytes, start, end);
   if (known !== undefined) return known;
   const { message, elements } = decodeProtobufPart(RESOURCE, bytes, start, end, RESOURCE_DEPTH);
@@ -102,6 +118,8 @@ function walkSpan(walk: SpanWalk, cached: CachedResource, start: number, end: nu
   const { bytes, caches, intake, sketch } = walk;
   const { resource, id } = cached;
   count(walk, 1 + sketch.read(start, end, ITEM_DEPTH));
+  if (walk.survey?.isDue(walk.nowMs, end - start) === true)
+    walk.survey.span(decoded<Span>(SPAN, bytes, start, end, ITEM_DEPTH));
   if (sketch.complete && sketch.nanoseconds >= 0 && resource.service !== '') {
     const known = caches.found.get(sketch.key, 0, sketch.keyLength, id);
     if (known !== undefined) {
@@ -109,9 +127,13 @@ function walkSpan(walk: SpanWalk, cached: CachedResource, start: number, end: nu
       return;
     }
   }
-  const span = decodeProtobufPart(SPAN, bytes, start, end, ITEM_DEPTH).message as unknown as Span;
+  const span = decoded<Span>(SPAN, bytes, start, end, ITEM_DEPTH);
   addSpan(intake, resource, span);
   if (!sketch.complete || resource.service === '') return;
   const group = groupOf(intake, resource, span.attributes, span.kind, span.status?.code ?? 0);
   if (group !== undefined) caches.found.set(sketch.key, 0, sketch.keyLength, group, id);
+}
+
+function decoded<T>(schema: MessageSchema, bytes: Uint8Array, start: number, end: number, depth: number): T {
+  return decodeProtobufPart(schema, bytes, start, end, depth).message as unknown as T;
 }

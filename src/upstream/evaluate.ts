@@ -19,7 +19,7 @@ export interface ReadSettings extends Pick<
   RunSettings,
   'lookbackMs' | 'features' | 'spent' | 'deadlineMs' | 'cancelled'
 > {
-  readonly policy: ShardOptions['policy'];
+  readonly policies: ShardOptions['policies'];
   readonly view: View;
   readonly engine: Engine;
 }
@@ -35,12 +35,12 @@ export async function readFragment(
   settings: ReadSettings,
   until: Until,
 ): Promise<FragmentRows> {
-  const { view, engine, policy, ...run } = settings;
+  const { view, engine, policies, ...run } = settings;
   const budget = startReadBudget();
   const known = new Map<string, readonly SeriesColumns[]>();
   for (let round = 0; round < LIMITS.upstreamReadRounds; round++) {
     const missing = new Map<string, Selection>();
-    const shard = localShard(shardSource(known, missing), { policy });
+    const shard = localShard(shardSource(known, missing), { policies });
     try {
       const answer = await fragmentOver([shard], fragment, { ...run, releases: true });
       if (missing.size === 0) return answer;

@@ -3,6 +3,7 @@ import { labelNames, labelsKey, labelValue, METRIC_NAME, type Labels } from '../
 import type { Matcher } from '../model/matcher.ts';
 import type { LabelsQuery } from '../plan/frames/labels-codec.ts';
 import type { Policy } from '../policy/document.ts';
+import { listedTest, listsAll } from '../policy/listed-metrics.ts';
 import { callApi } from './api.ts';
 import { garbled, type ServerClient, type Until } from './client.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -53,17 +54,17 @@ export async function listLabels(
       range,
       until,
     );
-    const isSealed = sealedNames(policy);
+    const isListed = listedTest(name, policy);
     for (const labels of listed) {
       for (const matchers of selectors) {
         const seen = inView(labels, matchers, view);
-        if (seen === undefined || isSealed(labelValue(seen, METRIC_NAME))) continue;
+        if (seen === undefined || !isListed(labelValue(seen, METRIC_NAME))) continue;
         if (name === '') for (const label of labelNames(seen)) found.add(label);
         else if (labelValue(seen, name) !== '') found.add(labelValue(seen, name));
       }
     }
   } else if (asked.length > 0) {
-    const open = await openSelectors(client, asked, range, policy, until);
+    const open = await openSelectors(client, asked, range, { label: name, policy }, until);
     const path = name === '' || name === view.domainLabel ? '/api/v1/labels' : valuesPath(name);
     const texts = open.length === 0 ? [] : await listTexts(client, path, open, range, until);
     if (name !== view.domainLabel) for (const text of texts) found.add(text);
@@ -73,26 +74,17 @@ export async function listLabels(
   return [...found].sort().slice(0, limit);
 }
 
-function sealedNames(policy: Policy): (name: string) => boolean {
-  const known = new Map<string, boolean>();
-  return (name) => {
-    let sealed = known.get(name);
-    if (sealed === undefined) known.set(name, (sealed = policy.classOf(name) === 'sealed'));
-    return sealed;
-  };
-}
-
-/** The selectors with a matcher that no sealed metric satisfies, whichever come to be stored meanwhile. */
+/** The selectors with a matcher that no metric satisfies which may not be listed, whichever come to be stored meanwhile. */
 async function openSelectors(
   client: ServerClient,
   selectors: readonly (readonly Matcher[])[],
   range: TimeRange,
-  policy: Policy,
+  { label, policy }: { readonly label: string; readonly policy: Policy },
   until: Until,
 ): Promise<readonly (readonly Matcher[])[]> {
-  if (!policy.rulesBelow('').some((rule) => rule.class === 'sealed')) return selectors;
+  if (listsAll(label, policy)) return selectors;
   const names = await listTexts(client, valuesPath(METRIC_NAME), selectors, range, until);
-  const open = names.filter((name) => policy.classOf(name) !== 'sealed');
+  const open = names.filter(listedTest(label, policy));
   if (open.length === 0) return [];
   const value = open.map((name) => name.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)).join('|');
   if (value.length > LIMITS.upstreamNamesChars) {

@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import { ComityError } from '../base/errors.ts';
 import type { DomainCoverage } from '../border/release-coverage.ts';
-import type { DomainData } from '../border/release.ts';
+import type { DomainData } from '../border/domain-data.ts';
 import { assertWithinLimits } from '../engine/usage.ts';
 import { METRIC_NAME } from '../model/labels.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import { readRange } from '../plan/read-range.ts';
-import { parsePolicy } from '../policy/document.ts';
+import { bothPolicies } from '../policy/both-policies.ts';
+import { openPolicy, type Policy, type PolicyTexts } from '../policy/document.ts';
+import { isWithheld } from '../policy/egress-class.ts';
 import { children, type Expr, type VectorSelector } from '../promql/ast.ts';
 import type { PromqlFeatures } from '../promql/features.ts';
 import type { Spent } from '../shard/shard.ts';
@@ -31,7 +33,8 @@ export interface SourceConfig {
 }
 
 export interface UpstreamOptions extends SourceConfig {
-  readonly policyText: string;
+  /** Of the domain, of which each can keep back. At least one. */
+  readonly policies: readonly PolicyTexts[];
   readonly domain: string;
   readonly domainLabel: string;
   readonly log: Logger;
@@ -42,6 +45,8 @@ export interface UpstreamOptions extends SourceConfig {
 /** A Prometheus-compatible server as a domain's data. */
 export interface Upstream extends DomainData, Pick<DomainCoverage, 'coverage'> {
   state(): SourceState;
+  /** From here on nothing is read for those outside the domain that any of these keeps back. */
+  applyPolicies(policies: readonly PolicyTexts[]): void;
   /** How fragments were answered since the start. */
   readonly counts: { pushed: number; read: number };
   close(): Promise<void>;
@@ -49,9 +54,10 @@ export interface Upstream extends DomainData, Pick<DomainCoverage, 'coverage'> {
 
 /** Answers fragments from a Prometheus-compatible server: it evaluates what it evaluates as Prometheus 3 does, the rest is read. */
 export function openUpstream(options: UpstreamOptions): Upstream {
-  const { url, engine, auth, policyText, domain, domainLabel, log, pollMs } = options;
+  const { url, engine, auth, domain, domainLabel, log, pollMs } = options;
   const view: View = { domain, domainLabel };
-  const policy = parsePolicy(policyText, 'the policy', domain, domainLabel);
+  let { policies } = options;
+  let policy = strictest(policies);
   const client = serverClient(url, auth);
   const server = knownServer(client, engine);
   const watch = watchSource(client, server, log, pollMs);
@@ -60,12 +66,16 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   return {
     counts,
     state: watch.state,
+    applyPolicies(all) {
+      policies = all;
+      policy = strictest(all);
+    },
     coverage: (question, until) => sourceCoverage(client, server, question, watch.state(), until),
     async fragment({ fragment, lookbackMs, features, deadlineMs, spent }, signal) {
       const until = { deadlineMs, signal };
       for (const selector of selectorsOf(fragment.expr)) {
         const name = selector.matchers.find((matcher) => matcher.name === METRIC_NAME && matcher.op === '=');
-        if (name !== undefined && policy.classOf(name.value) === 'sealed') {
+        if (name !== undefined && isWithheld(policy.classOf(name.value))) {
           throw new ComityError('refused', 'a sealed metric was selected');
         }
       }
@@ -74,7 +84,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
         fragment,
         features,
         asked,
-        policy.rulesBelow('').every((rule) => rule.class !== 'sealed'),
+        policy.rulesBelow('').every((rule) => !isWithheld(rule.class)),
       );
       const pushed = isPushed ? await push(client, fragment, lookbackMs, asked, view, until) : undefined;
       if (pushed !== undefined) {
@@ -87,7 +97,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
       counts.read++;
       const cancelled = new Int32Array(new SharedArrayBuffer(4));
       const settings = { lookbackMs, features, spent, deadlineMs, cancelled, view, engine: asked.engine };
-      return readFragment(client, fragment, { ...settings, policy: { text: policyText, domain, domainLabel } }, until);
+      return readFragment(client, fragment, { ...settings, policies }, until);
     },
     // The server counts series by looking at all of them, as it does for the query.
     estimate: async () => undefined,
@@ -173,4 +183,8 @@ function isNamed({ matchers }: VectorSelector): boolean {
 
 function selectorsOf(expr: Expr): readonly VectorSelector[] {
   return expr.kind === 'vector' ? [expr] : children(expr).flatMap(selectorsOf);
+}
+
+function strictest(policies: readonly PolicyTexts[]): Policy {
+  return policies.map(openPolicy).reduce(bothPolicies);
 }

@@ -9,6 +9,7 @@ import { freePorts, startProgram, waitUntilReady } from '../../scripts/demo/proc
 import { startAgent, type Agent } from '../../src/agent/agent.ts';
 import { NOTHING_KNOWN, type CoverageRead, type LateKnown } from '../../src/plan/frames/coverage-codec.ts';
 import { decodeQueryAnswer, encodeQueryRequest } from '../../src/plan/frames/query-codec.ts';
+import { decodeReleased } from '../../src/plan/frames/receipt-codec.ts';
 import { newRequestId } from '../../src/plan/frames/request-id.ts';
 import { NO_FEATURES } from '../../src/promql/features.ts';
 import { encodeV1, type WriteSeries } from '../wire/remote-write-requests.ts';
@@ -81,7 +82,8 @@ async function ask(
     body: new Uint8Array(encodeQueryRequest(request)),
   });
   expect(reply.status).toBe(200);
-  const { coverage, late, status } = decodeQueryAnswer(new Uint8Array(await reply.arrayBuffer()), request);
+  const { answer } = decodeReleased(new Uint8Array(await reply.arrayBuffer()));
+  const { coverage, late, status } = decodeQueryAnswer(answer, request);
   return { runs: coverage[0]!.runs, late, status, text: textOf(coverage[0]!.runs) };
 }
 

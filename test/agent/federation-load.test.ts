@@ -6,15 +6,17 @@ import { federationEndpoint } from '../../src/agent/answer.ts';
 import { loadGate, type LoadGate, type LoadShare } from '../../src/agent/load-gate.ts';
 import { ComityError } from '../../src/base/errors.ts';
 import { httpServer, listen } from '../../src/base/http.ts';
-import type { Border, DomainData } from '../../src/border/release.ts';
+import type { Border } from '../../src/border/border.ts';
+import type { DomainData } from '../../src/border/domain-data.ts';
 import { NOTHING_KNOWN } from '../../src/plan/frames/coverage-codec.ts';
 import { encodeLabelsRequest } from '../../src/plan/frames/labels-codec.ts';
 import { encodeQueryRequest } from '../../src/plan/frames/query-codec.ts';
-import { decodeErrorAnswer } from '../../src/plan/frames/status-codec.ts';
+import { decodeErrorAnswer, encodeStatusRequest } from '../../src/plan/frames/status-codec.ts';
 import type { AnswerRow } from '../../src/plan/frames/columns-codec.ts';
 import { NO_FEATURES } from '../../src/promql/features.ts';
 import { openQueries } from '../../src/shard/queries.ts';
 import { borderOver, hubFragments } from '../border/domain.ts';
+import { REQUEST_ID } from '../plan/beside.ts';
 import { memoryShards } from '../shard/memory-shards.ts';
 import { settled } from './fake-time.ts';
 
@@ -39,7 +41,11 @@ interface Bench {
 /** A federation endpoint whose fragments take so many samples, and so long as the test wants. */
 async function bench(samples: number, rows: readonly AnswerRow[] = []): Promise<Bench> {
   const working = new Set<() => void>();
-  const real = openQueries(memoryShards([], 1, { policy: { text: OPEN, domain: 'eu', domainLabel: 'domain' } }));
+  const real = openQueries(
+    memoryShards([], 1, {
+      policies: [{ layers: [{ layer: 'local', source: 'test', text: OPEN }], domain: 'eu', domainLabel: 'domain' }],
+    }),
+  );
   const data: DomainData = {
     ...real,
     estimate: async ({ reads, regexWork }) => ({ sizes: reads.map(() => ({ series: 0, samples })), regexWork }),
@@ -59,7 +65,8 @@ async function bench(samples: number, rows: readonly AnswerRow[] = []): Promise<
   const border: Border = borderOver(data, OPEN);
   const gate = loadGate({ share: SHARE });
   const app = httpServer(pino({ level: 'silent' }));
-  federationEndpoint(app, { border, gate, token: TOKEN, onReleased: () => {}, onFault: () => {} });
+  const hub = { name: 'hub', jurisdiction: 'de', token: TOKEN };
+  federationEndpoint(app, { border, gate, consumers: [hub], onReleased: () => {}, onFault: () => {} });
   const url = await listen(app, '127.0.0.1:0');
   closers.push(() => {
     for (const end of working) end();
@@ -134,7 +141,7 @@ describe('a query that finds no room', () => {
       limit: 0,
       id: new Uint8Array(8),
     });
-    expect((await ask(on, 'status', Buffer.alloc(0))).status).toBe(200);
+    expect((await ask(on, 'status', Buffer.from(encodeStatusRequest(REQUEST_ID)))).status).toBe(200);
     expect((await ask(on, 'labels', Buffer.from(labels))).status).toBe(200);
   });
 

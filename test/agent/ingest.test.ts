@@ -24,7 +24,7 @@ function notingStore(failure: Error): IngestShards & { readonly commits: number[
     memoryBytes: 0,
     shards: [shard],
     stats() {
-      return { series: 0, samples: 0, bytes: 0, quarantined: 0, memoryBytes: this.memoryBytes };
+      return { series: 0, inputs: 0, samples: 0, bytes: 0, quarantined: 0, memoryBytes: this.memoryBytes };
     },
     heapPart: () => 0,
     collectGarbage,

@@ -7,7 +7,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { adminSocket } from '../../src/agent/admin.ts';
 import { startAgent, type Agent } from '../../src/agent/agent.ts';
 import type { LateAnswer } from '../../src/coverage/settlement.ts';
-import { decodeStatusAnswer } from '../../src/plan/frames/status-codec.ts';
+import { decodeReleased } from '../../src/plan/frames/receipt-codec.ts';
+import { newRequestId } from '../../src/plan/frames/request-id.ts';
+import { decodeStatusAnswer, encodeStatusRequest } from '../../src/plan/frames/status-codec.ts';
 import { encodeV1, type WriteSeries } from '../wire/remote-write-requests.ts';
 
 const TOKEN = 'token';
@@ -67,9 +69,16 @@ async function write(all: readonly WriteSeries[]): Promise<void> {
 /** As a hub asks: what is told is told. */
 async function settledUntilMs(): Promise<number> {
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/x-protobuf' };
-  const reply = await fetch(`${agent!.federationUrl}/federation/v1/status`, { method: 'POST', headers, body: '' });
+  const id = newRequestId();
+  const body = encodeStatusRequest(id);
+  const reply = await fetch(`${agent!.federationUrl}/federation/v1/status`, {
+    method: 'POST',
+    headers,
+    body: new Uint8Array(body),
+  });
   expect(reply.status).toBe(200);
-  return decodeStatusAnswer(new Uint8Array(await reply.arrayBuffer())).status.settledUntilMs;
+  const { answer } = decodeReleased(new Uint8Array(await reply.arrayBuffer()));
+  return decodeStatusAnswer(answer, { id }).status.settledUntilMs;
 }
 
 async function admin<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {

@@ -11,6 +11,7 @@ import { instantGrid, rangeGrid, type QueryGrid } from '../../src/model/grid.ts'
 import { labelsOf } from '../../src/model/labels.ts';
 import { NOTHING_KNOWN } from '../../src/plan/frames/coverage-codec.ts';
 import { decodeQueryAnswer, encodeQueryRequest } from '../../src/plan/frames/query-codec.ts';
+import { decodeReleased } from '../../src/plan/frames/receipt-codec.ts';
 import { NO_FEATURES } from '../../src/promql/features.ts';
 import { hubFragments } from '../border/domain.ts';
 import { metricsRequest, nanos, text } from '../wire/otlp-requests.ts';
@@ -78,7 +79,7 @@ async function ask(url: string, query: string, grid: QueryGrid, signal?: AbortSi
   const response = await fetch(`${url}/federation/v1/query`, init);
   const bytes = new Uint8Array(await response.arrayBuffer());
   const after = response.headers.get('retry-after');
-  const answers = response.status === 200 ? decodeQueryAnswer(bytes, asked).fragments : [];
+  const answers = response.status === 200 ? decodeQueryAnswer(decodeReleased(bytes).answer, asked).fragments : [];
   const groups = answers[0] !== undefined && 'rows' in answers[0] ? answers[0].rows.length : undefined;
   return { status: response.status, retryAfter: after === null ? undefined : Number(after), groups };
 }
@@ -217,6 +218,7 @@ describe('an agent with a source', () => {
       domainLabel: 'domain',
       source: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, engine: 'prometheus' },
       // Nothing else is asked there meanwhile.
+      ledger: ':memory:',
       pollMs: 3_600_000,
     });
     closers.push(() => agent.close());

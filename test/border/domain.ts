@@ -1,5 +1,6 @@
-import { releaseExplain, releaseLabels, releaseQuery, type Border } from '../../src/border/release.ts';
-import { openReleased } from '../../src/border/released.ts';
+import type { Border } from '../../src/border/border.ts';
+import { releaseLabels } from '../../src/border/release-lists.ts';
+import { releaseExplain, releaseQuery } from '../../src/border/release.ts';
 import { instantGrid, type QueryGrid } from '../../src/model/grid.ts';
 import type { SeriesColumns } from '../../src/model/series.ts';
 import { distribute, type Fragment } from '../../src/plan/distribute.ts';
@@ -13,12 +14,13 @@ import {
 import { decodeLabelsAnswer, type LabelsQuery } from '../../src/plan/frames/labels-codec.ts';
 import { normalise } from '../../src/plan/normalise.ts';
 import type { DomainStatus } from '../../src/plan/frames/status-codec.ts';
-import { parsePolicy } from '../../src/policy/document.ts';
+import { parsePolicy, type PolicyTexts } from '../../src/policy/document.ts';
 import { ALL_FEATURES, NO_FEATURES, type PromqlFeatures } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { openQueries, type QueryShard } from '../../src/shard/queries.ts';
 import { ASKED_BESIDE, REQUEST_ID } from '../plan/beside.ts';
 import { memoryShards } from '../shard/memory-shards.ts';
+import { answerIn, ASKED, recordsInMemory } from './records.ts';
 
 /** The time that tests ask about. */
 const NOW_MS = 60_000;
@@ -34,16 +36,22 @@ const STATUS: DomainStatus = {
   rawBytesHeld: 0,
   releasedBytes: 0,
   gaps: [],
+  bundleDigest: '',
+  bundleVersion: 0,
+  policyState: 'in force',
 };
 
 /** What shards need to know to hand anything out. */
-export function readingBy(policy: string) {
-  return { policy: { text: policy, domain: 'eu', domainLabel: 'domain' } };
+export function readingBy(policy: string): { readonly policies: readonly PolicyTexts[] } {
+  const layers = [{ layer: 'local' as const, source: 'test', text: policy }];
+  return { policies: [{ layers, domain: 'eu', domainLabel: 'domain' }] };
 }
 
 export function borderOver(data: Border['data'], policy: string): Border {
+  const parsed = parsePolicy(policy, 'test', 'eu', 'domain');
   return {
-    policy: parsePolicy(policy, 'test', 'eu', 'domain'),
+    policy: () => parsed,
+    recorder: recordsInMemory(),
     data,
     status: () => STATUS,
     coverage: async ({ grid }) => [{ steps: grid.steps, observed: 1, expected: 1 }],
@@ -93,22 +101,18 @@ export function testDomain(
     );
   return {
     async ask(fragments, features = NO_FEATURES) {
-      const released = await releaseQuery(request(fragments, features), border, FOREVER);
-      const bytes = Buffer.from(openReleased(released).bytes);
+      const released = await releaseQuery(request(fragments, features), ASKED, border, FOREVER);
+      const bytes = Buffer.from(answerIn(released));
       return { bytes, fragments: decodeQueryAnswer(bytes, { ...ASKED_BESIDE, fragments }).fragments };
     },
     async explain(fragments) {
-      const released = await releaseExplain(request(fragments, NO_FEATURES), border, FOREVER);
-      return decodeExplainAnswer(openReleased(released).bytes, { fragments, id: REQUEST_ID }).verdicts;
+      const released = await releaseExplain(request(fragments, NO_FEATURES), ASKED, border, FOREVER);
+      return decodeExplainAnswer(answerIn(released), { fragments, id: REQUEST_ID }).verdicts;
     },
     async labels(query) {
       const request = { ...query, id: REQUEST_ID };
-      const released = await releaseLabels(request, border, FOREVER);
-      const {
-        status: _status,
-        id: _id,
-        ...rest
-      } = decodeLabelsAnswer(openReleased(released).bytes, { ...request, limit: 50 });
+      const released = await releaseLabels(request, ASKED, border, FOREVER);
+      const { status: _status, id: _id, ...rest } = decodeLabelsAnswer(answerIn(released), { ...request, limit: 50 });
       return rest;
     },
     close: () => queries.close(),

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { ComityError } from '../../src/base/errors.ts';
 import { LIMITS } from '../../src/base/limits.ts';
-import type { DomainData } from '../../src/border/release.ts';
+import type { DomainData } from '../../src/border/domain-data.ts';
 import { ESTIMATE_FACTOR, fragmentEstimate, fragmentReads, type Estimate } from '../../src/border/estimate.ts';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
 import { instantGrid, rangeGrid, type QueryGrid } from '../../src/model/grid.ts';

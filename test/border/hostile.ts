@@ -29,7 +29,8 @@ export const LABELS = ['service', 'region', 'v', 'customer'];
 export interface PolicyDocument {
   readonly version: 1;
   readonly domain: 'eu';
-  readonly labels: { readonly permit: readonly string[] };
+  /** Public labels leave unless they are denied. */
+  readonly labels: { readonly permit: readonly string[]; readonly deny: readonly string[] };
   readonly metrics: readonly {
     readonly match: string;
     readonly class: 'open' | 'aggregate' | 'sealed';
@@ -45,10 +46,12 @@ export function randomPolicy(random: Random): PolicyDocument {
       ? ({ match, class: 'open' } as const)
       : ({ match, class: 'aggregate', operators: random.subset(OPERATORS, random.pick([0.2, 0.6, 0.9])) } as const),
   );
+  const listable = LABELS.slice(0, 3);
+  const permit = random.subset(listable, 0.7);
   return {
     version: 1,
     domain: 'eu',
-    labels: { permit: random.subset(LABELS.slice(0, 3), 0.7) },
+    labels: { permit, deny: listable.filter((label) => !permit.includes(label)) },
     metrics: [...metrics, { match: 'secret_*', class: 'sealed' }],
     default_class: random.pick(['open', 'aggregate']),
   };

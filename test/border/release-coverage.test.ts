@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { releaseQuery, type Border } from '../../src/border/release.ts';
-import { openReleased } from '../../src/border/released.ts';
+import type { Border } from '../../src/border/border.ts';
+import { releaseQuery } from '../../src/border/release.ts';
 import { instantGrid } from '../../src/model/grid.ts';
 import type { CoverageQuestion, LateKnown } from '../../src/plan/frames/coverage-codec.ts';
 import { decodeQueryAnswer, decodeQueryRequest, encodeQueryRequest } from '../../src/plan/frames/query-codec.ts';
@@ -10,12 +10,13 @@ import { openQueries } from '../../src/shard/queries.ts';
 import { series } from '../memory-source.ts';
 import { memoryShards } from '../shard/memory-shards.ts';
 import { borderOver, hubFragments, readingBy } from './domain.ts';
+import { answerIn, ASKED } from './records.ts';
 
 const POLICY = `
 version: 1
 domain: eu
 labels: {permit: []}
-metrics: [{match: open_*, class: open}, {match: secret_*, class: sealed}]
+metrics: [{match: open_*, class: open}, {match: secret_*, class: sealed}, {match: few_*, min_series: 3}]
 `;
 
 const HELD = [series({ __name__: 'open_m', job: 'a', domain: 'eu' }, [[30_000, 1]])];
@@ -53,9 +54,9 @@ async function released(coverage: readonly CoverageQuestion[], since: LateKnown,
   const fragments = hubFragments('open_m');
   const request = { id: newRequestId(), lookbackMs: 300_000, timeLeftMs: 10_000, features: NO_FEATURES, fragments };
   const asked = { ...request, coverage, since };
-  const answer = await releaseQuery(decodeQueryRequest(encodeQueryRequest(asked)), border, FOREVER);
+  const answer = await releaseQuery(decodeQueryRequest(encodeQueryRequest(asked)), ASKED, border, FOREVER);
   await queries.close();
-  return { calls, answer: decodeQueryAnswer(Buffer.from(openReleased(answer).bytes), asked) };
+  return { calls, answer: decodeQueryAnswer(Buffer.from(answerIn(answer)), asked) };
 }
 
 function question(...metrics: string[]): CoverageQuestion {
@@ -72,6 +73,16 @@ test('what is settled, late and covered is told as it was before the samples are
 test('the name of a sealed metric is nothing that streams are counted by', async () => {
   const { calls } = await released([question('secret_revenue', 'open_m', 'others_m')], { epoch: '', sequence: 0 });
   expect(calls).toContain("coverage of '' 'open_m' 'others_m'");
+});
+
+test.each<[string, readonly string[], string, boolean]>([
+  ['whose small groups stay', ['few_m', 'open_m'], "'' 'open_m'", true],
+  ['that is any, some of which do', [''], "''", true],
+  ['whose groups all leave', ['open_m', 'others_m'], "'open_m' 'others_m'", false],
+])('a metric %s: by the policy alone', async (_, metrics, counted, suppressible) => {
+  const { calls, answer } = await released([question(...metrics)], { epoch: '', sequence: 0 });
+  expect(calls).toContain(`coverage of ${counted}`);
+  expect(answer.coverage).toMatchObject([{ suppressible }]);
 });
 
 test('a domain that keeps no record of late samples says so', async () => {

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
 import type { ListData } from '../../src/border/list-data.ts';
-import { releaseExemplars, releaseMetadata, releaseSeries, type Border } from '../../src/border/release.ts';
-import { openReleased } from '../../src/border/released.ts';
+import type { Border } from '../../src/border/border.ts';
+import { releaseExemplars, releaseMetadata, releaseSeries } from '../../src/border/release-lists.ts';
 import type { Metadata, SeriesExemplars } from '../../src/model/batch.ts';
 import { labelsOf, labelsRecord, type Labels } from '../../src/model/labels.ts';
 import type { Matcher } from '../../src/model/matcher.ts';
@@ -16,6 +16,7 @@ import { memorySource, series } from '../memory-source.ts';
 import { REQUEST_ID } from '../plan/beside.ts';
 import { bareSource } from '../shard/memory-shards.ts';
 import { borderOver, readingBy } from './domain.ts';
+import { answerIn, ASKED } from './records.ts';
 
 /** What no policy here lets out: a label's value, the name of a sealed metric, the label set of an aggregate one. */
 const CANARIES = ['canary-4711', 'secret_salaries', 'm_inner', 'canary-trace', 'canary-help'];
@@ -102,19 +103,19 @@ function harmless(bytes: Uint8Array): Uint8Array {
 
 async function seriesOf(selectors: readonly string[], limit = 100, over: Border = border) {
   const query = { ...asking, selectors: selectors.map(matchersOf), limit };
-  const { bytes } = openReleased(await releaseSeries(query, over, FOREVER));
+  const bytes = answerIn(await releaseSeries(query, ASKED, over, FOREVER));
   return decodeSeriesAnswer(harmless(bytes), query);
 }
 
 async function exemplarsOf(selectors: readonly string[], over: Border = border) {
   const query = { ...asking, selectors: selectors.map(matchersOf) };
-  const { bytes } = openReleased(await releaseExemplars(query, over, FOREVER));
+  const bytes = answerIn(await releaseExemplars(query, ASKED, over, FOREVER));
   return decodeExemplarsAnswer(harmless(bytes), query);
 }
 
 async function metadataOf(metric: string, limit = 100, over: Border = border) {
   const query = { ...asking, metric, limit };
-  const { bytes } = openReleased(await releaseMetadata(query, over, FOREVER));
+  const bytes = answerIn(await releaseMetadata(query, ASKED, over, FOREVER));
   return decodeMetadataAnswer(harmless(bytes), query);
 }
 
@@ -158,7 +159,7 @@ describe('series', () => {
   ])('%j is refused: %s %s', async (selectors, code, name) => {
     const query = { ...asking, selectors: selectors.map(matchersOf), limit: 5 };
     for (const over of [border, borderOver(nothing, POLICY)]) {
-      const { bytes } = openReleased(await releaseSeries(query, over, FOREVER));
+      const bytes = answerIn(await releaseSeries(query, ASKED, over, FOREVER));
       const answer = decodeSeriesAnswer(bytes, query);
       expect(answer).toMatchObject({ refusal: { code, name } });
     }
@@ -185,7 +186,7 @@ describe('series', () => {
     const long = Array.from({ length: 6_000 }, (_, i) => labelsOf({ __name__: 'up', service: 's'.repeat(4_000) + i }));
     const many = borderOver({ ...data, series: async () => ({ found: long, isCut: false }) }, POLICY);
     const query = { ...asking, selectors: [matchersOf('up')], limit: LIMITS.rowsPerAnswer };
-    const { bytes } = openReleased(await releaseSeries(query, many, FOREVER));
+    const bytes = answerIn(await releaseSeries(query, ASKED, many, FOREVER));
     expect(bytes.length).toBeLessThan(LIMITS.answerBytes);
     expect(decodeSeriesAnswer(bytes, query)).toMatchObject({ isCut: true });
   });
@@ -202,7 +203,7 @@ describe('metadata', () => {
     expect(await metadataOf('', 1)).toMatchObject({ families: [{ metric: 'm' }], isCut: true });
     for (const metric of ['secret', 'secret_salaries', 'listed', 'none']) {
       const query = { ...asking, metric, limit: 5 };
-      const { bytes } = openReleased(await releaseMetadata(query, border, FOREVER));
+      const bytes = answerIn(await releaseMetadata(query, ASKED, border, FOREVER));
       expect(decodeMetadataAnswer(bytes, query)).toMatchObject({ families: [], isCut: false });
     }
   });

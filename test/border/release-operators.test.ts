@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { ComityError } from '../../src/base/errors.ts';
-import { releaseQuery, type Border } from '../../src/border/release.ts';
-import { openReleased } from '../../src/border/released.ts';
+import type { Border } from '../../src/border/border.ts';
+import { releaseQuery } from '../../src/border/release.ts';
 import { labelsRecord } from '../../src/model/labels.ts';
 import { decodeQueryAnswer } from '../../src/plan/frames/query-codec.ts';
 import { ALL_FEATURES, NO_FEATURES, type PromqlFeatures } from '../../src/promql/features.ts';
@@ -10,6 +10,7 @@ import { ASKED_BESIDE } from '../plan/beside.ts';
 import { memoryShards, overPort } from '../shard/memory-shards.ts';
 import { CANARY, HELD, POLICY } from './canaries.ts';
 import { anyFragment, borderOver, readingBy, testDomain, type Answered } from './domain.ts';
+import { answerIn, ASKED } from './records.ts';
 
 const shown = ({ fragments }: Answered): unknown => {
   const [answer] = fragments;
@@ -123,10 +124,11 @@ it('a fragment that cannot be read costs only itself', async () => {
   const query = { lookbackMs: 300_000, timeLeftMs: 10_000, features: NO_FEATURES, ...ASKED_BESIDE };
   const released = await releaseQuery(
     { ...query, fragments: [{ answer: 'unread', refusal }, fragments[1]!] },
+    ASKED,
     border,
     new AbortController().signal,
   );
-  expect(decodeQueryAnswer(openReleased(released).bytes, { ...ASKED_BESIDE, fragments }).fragments).toMatchObject([
+  expect(decodeQueryAnswer(answerIn(released), { ...ASKED_BESIDE, fragments }).fragments).toMatchObject([
     { refusal },
     { rows: [{ labels: [] }] },
   ]);

@@ -56,7 +56,6 @@ describe('a configuration that is not understood ends the program with a reason'
     ['agent', { ...AGENT, token: undefined, token_file: 'none' }, /cannot read .*none/],
     ['agent', { ...AGENT, policy: 'none.yaml' }, /cannot read .*none\.yaml/],
     ['agent', { ...AGENT, listen: { otlp: 'here' } }, /"here" is no listen address/],
-    ['agent', { ...AGENT, domain: 'us' }, /the policy is for domain eu, not for us/],
     ['hub', { ...HUB, domains: [] }, /hub\.yaml: \/domains/],
     ['hub', { ...HUB, domains: [HUB.domains[0], HUB.domains[0]] }, /domain eu is listed twice/],
     ['hub', 'listen: [', /hub\.yaml: /],

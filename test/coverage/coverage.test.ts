@@ -5,6 +5,7 @@ import {
   domainCoverage,
   prunedCoverage,
   summariseCoverage,
+  suppressionInfo,
   type Coverage,
   type DomainCoverage,
   type DomainPart,
@@ -346,3 +347,17 @@ function assertAgrees(
   );
   expect(missing).toBe(true);
 }
+
+it('that small groups may be missing is said of every domain whose policy says so', () => {
+  const of = (...names: readonly string[]) =>
+    suppressionInfo(
+      summariseCoverage(
+        ['a', 'b', 'c'].map((domain) => ({ ...prunedCoverage(domain, 0), suppressible: names.includes(domain) })),
+      ),
+    );
+  expect([of(), of('b'), of('a', 'c')]).toEqual([
+    undefined,
+    'small groups may be missing: domain b leaves out groups of few series',
+    'small groups may be missing: domains a, c leave out groups of few series',
+  ]);
+});

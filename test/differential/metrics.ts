@@ -126,7 +126,7 @@ export function policyFor(domain: string, metrics: readonly Metric[] = METRICS):
   return [
     'version: 1',
     `domain: ${domain}`,
-    `labels: {permit: [${PERMITTED_LABELS.join(', ')}]}`,
+    `labels: {permit: [${PERMITTED_LABELS.join(', ')}], match: [${PERMITTED_LABELS.join(', ')}]}`,
     'metrics:',
     ...rules,
     'default_class: aggregate',

@@ -5,7 +5,7 @@ import { noteTexts } from '../../src/engine/notes.ts';
 import { openFederation, type Federation } from '../../src/federationtest/federation.ts';
 import { IncompleteError, runQuery } from '../../src/hub/query.ts';
 import { ADMIT_ALL } from '../../src/model/admission.ts';
-import type { EgressClass } from '../../src/policy/document.ts';
+import type { EgressClass } from '../../src/policy/egress-class.ts';
 import type { PromqlFeatures } from '../../src/promql/features.ts';
 import { remoteWriteDecoder } from '../../src/wire/remote-write/decode.ts';
 import { otlpTranslator } from '../../src/wire/otlp/translator.ts';

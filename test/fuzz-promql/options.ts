@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { EgressClass } from '../../src/policy/document.ts';
+import type { EgressClass } from '../../src/policy/egress-class.ts';
 import { wholeNumber } from '../command-line.ts';
 import { MUTANT_NAMES, MUTANTS, type MutantName } from './mutants.ts';
 

@@ -1,4 +1,4 @@
-import type { EgressClass } from '../../src/policy/document.ts';
+import type { EgressClass } from '../../src/policy/egress-class.ts';
 import { BY_SOME } from './federation-side.ts';
 import { walk, type Node } from './grammar.ts';
 import type { MayRefuse } from './judge.ts';

@@ -1,5 +1,5 @@
 import { compress } from 'snappyjs';
-import type { EgressClass } from '../../src/policy/document.ts';
+import type { EgressClass } from '../../src/policy/egress-class.ts';
 import { featuresFrom } from '../../src/promql/features.ts';
 import { startOracle } from '../oracle/oracle.ts';
 import { startWholeAgent } from '../senders/whole-agent.ts';

@@ -20,8 +20,11 @@ import {
   type Json,
 } from '../wire/otlp-requests.ts';
 import { encode, V1, V2, type WriteSeries } from '../wire/remote-write-requests.ts';
+import { admitTargets } from './admit-targets.ts';
+import { bundleTargets } from './bundle-targets.ts';
 import { expositionTargets } from './exposition-targets.ts';
 import { federationTargets } from './federation-targets.ts';
+import { receiptTargets } from './receipt-targets.ts';
 import { assertBatch, type FuzzTarget } from './target.ts';
 
 const NOW_MS = 1_767_225_600_000;
@@ -42,8 +45,11 @@ export function targets(): FuzzTarget[] {
     snappy(),
     inflated('gzip', gzipSync),
     inflated('zstd', zstdCompressSync),
+    ...admitTargets(),
     ...expositionTargets(),
     ...federationTargets(),
+    ...bundleTargets(),
+    ...receiptTargets(),
   ];
 }
 

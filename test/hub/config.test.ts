@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newKey } from '../../src/base/note-key.ts';
 import { readHubConfig, type HubConfig } from '../../src/hub/config.ts';
 
 const TOKEN = '0123456789abcdef';
@@ -43,6 +44,19 @@ it('a domain has one agent, or replicas with a token each', () => {
   ]);
 });
 
+it('keys of ledgers are pinned, and what is known of ledgers is kept beside the configuration', () => {
+  const { vkey } = newKey('comity.dev/eu/agent-1');
+  expect(read({ ...WAY, ledger_key: ` ${vkey}\n` }).domains[0]).toMatchObject({ replicas: [{ ledgerKey: vkey }] });
+  expect(read({ replicas: [{ ...WAY, ledger_key: vkey }] }).domains[0]).toMatchObject({
+    replicas: [{ ledgerKey: vkey }],
+  });
+  expect(read(WAY).state).toBeUndefined();
+  expect(read(WAY, { state: { path: 'hub.sqlite', witness_name: 'hub.example' } }).state).toEqual({
+    path: join(dir, 'hub.sqlite'),
+    witnessName: 'hub.example',
+  });
+});
+
 it('the cache goes with its audit log', () => {
   expect(read(WAY)).not.toHaveProperty('audit');
   const audit = { path: 'hub.audit.jsonl' };
@@ -63,6 +77,31 @@ describe('refused with the field at fault is', () => {
       {},
       /domain eu: each of its replicas has a token of its own/,
     ],
+    [
+      'a ledger key beside replicas',
+      { replicas: [WAY], ledger_key: 'x' },
+      {},
+      /domain eu: each of its replicas has a ledger_key of its own/,
+    ],
+    [
+      'a ledger key that is none',
+      { ...WAY, ledger_key: 'x' },
+      {},
+      /domain eu: ledger_key: the key "x" is not written name\+id\+key/,
+    ],
+    [
+      'a secret key for a ledger key',
+      { ...WAY, ledger_key: newKey('a').skey },
+      {},
+      /domain eu: ledger_key: .* is a secret one/,
+    ],
+    [
+      'the key of a witness for a ledger key',
+      { ...WAY, ledger_key: newKey('a', 'cosignature').vkey },
+      {},
+      /domain eu: ledger_key: it is the key of a witness/,
+    ],
+    ['a state without a place', WAY, { state: {} }, /\/state/],
     ['a replica without a token', { replicas: [{ url: 'http://b' }] }, {}, /token or token_file must give a secret/],
     ['a replica of an unknown field', { replicas: [{ ...WAY, weight: 1 }] }, {}, /weight is not a known field/],
     [

@@ -14,11 +14,12 @@ beforeAll(async () => {
   federation = await startFederation({
     domains: ['a', 'b'],
     policy: (domain) =>
-      `{version: 1, domain: ${domain}, labels: {permit: []}, metrics: [{match: m, class: aggregate}]}`,
+      `{version: 1, domain: ${domain}, labels: {permit: []}, metrics: [{match: m, class: aggregate}, {match: few, class: aggregate, min_series: ${domain === 'a' ? 3 : 1}}]}`,
   });
   for (const [domain, agent] of federation.agents) {
     const batch = batchBuilder();
     batch.add(labelsOf({ __name__: 'm', domain }), NOW_MS, 1);
+    for (const job of ['x', 'y', 'z']) batch.add(labelsOf({ __name__: 'few', domain, job }), NOW_MS, 1);
     await store(agent, batch.build());
   }
 });
@@ -82,4 +83,20 @@ describe('coverage() in the API of a hub', () => {
     const [, over] = remainder!.parts!;
     expect(over!.parts![0]!.parts).toEqual([{ node: 'coverage(m)', type: 'vector', coverageOnly: true }]);
   });
+});
+
+it('an answer over a metric whose small groups are left out says so, whether any is missing or not', async () => {
+  const ask = async (query: string) => {
+    const { body } = await callApi<{ result: unknown[]; coverage: { domains: { suppressible: boolean }[] } }>(
+      federation.url,
+      '/api/v1/query',
+      { query, time: NOW },
+    );
+    const infos = (body.infos ?? []).filter((info) => info.includes('small groups'));
+    return [infos, body.data.coverage.domains.map(({ suppressible }) => suppressible)];
+  };
+  const said = 'small groups may be missing: domain a leaves out groups of few series';
+  expect(await ask('sum(few)')).toEqual([[said], [true, false]]);
+  expect(await ask('sum by (job) (few)')).toEqual([[said], [true, false]]);
+  expect(await ask('sum(m)')).toEqual([[], [false, false]]);
 });

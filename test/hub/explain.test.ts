@@ -16,7 +16,7 @@ const NOW = String(NOW_MS / 1000);
 const policy = (domain: string): string => `
 version: 1
 domain: ${domain}
-labels: {permit: [service]}
+labels: {permit: [service], deny: [namespace, route, code]}
 metrics:
   - {match: up, class: open}
   - {match: regional, class: ${domain === 'a' ? 'aggregate' : 'sealed'}}

@@ -1,5 +1,6 @@
 import { newTraceparent } from '../../src/base/traceparent.ts';
-import type { Border } from '../../src/border/release.ts';
+import { playedBook, playedLedger } from './played-ledger.ts';
+import type { Border } from '../../src/border/border.ts';
 import { borderTransport } from '../../src/federationtest/border-transport.ts';
 import type { Domain, Federation } from '../../src/hub/registry.ts';
 import { openDomain } from '../../src/hub/registry.ts';
@@ -51,11 +52,14 @@ export function fakeDomain(name: string, series: readonly SeriesColumns[], seale
     default_class: 'sealed',
   });
   const queries = openQueries(
-    memoryShards(series, 1, { policy: { text: policy, domain: name, domainLabel: 'domain' } }),
+    memoryShards(series, 1, {
+      policies: [{ layers: [{ layer: 'local', source: 'test', text: policy }], domain: name, domainLabel: 'domain' }],
+    }),
   );
   const parsed = parsePolicy(policy, 'test', name, 'domain');
   const border: Border = {
-    policy: parsed,
+    policy: () => parsed,
+    ...playedBook(playedLedger(name)),
     data: queries,
     status: () => ({
       domain: name,
@@ -67,6 +71,9 @@ export function fakeDomain(name: string, series: readonly SeriesColumns[], seale
       rawBytesHeld: 0,
       releasedBytes: 0,
       gaps: [],
+      bundleDigest: '',
+      bundleVersion: 0,
+      policyState: 'in force',
       ...fake.status,
     }),
     coverage: async (question) => fake.streams(question),

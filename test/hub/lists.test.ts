@@ -20,6 +20,7 @@ import type { Refusal } from '../../src/plan/frames/refusal-codec.ts';
 import type { DomainStatus } from '../../src/plan/frames/status-codec.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
 import { STATUS } from '../plan/random-frames.ts';
+import { playedLedger, withReceipts } from './played-ledger.ts';
 
 /** What a domain answers to each list, in bytes; it sees the request. */
 type Answers = Partial<Record<Endpoint, (body: Uint8Array, status: DomainStatus) => Uint8Array | Promise<Uint8Array>>>;
@@ -28,7 +29,7 @@ function domainOf(name: string, answers: Answers) {
   const status: DomainStatus = { ...STATUS, domain: name, expectedStreams: 1, observedStreams: 1 };
   const transport: Transport = {
     async send(endpoint, body, { signal }) {
-      const answer = answers[endpoint];
+      const answer = endpoint === 'ledger' ? undefined : answers[endpoint];
       const bytes =
         answer === undefined
           ? await new Promise<never>((_resolve, reject) =>
@@ -39,7 +40,8 @@ function domainOf(name: string, answers: Answers) {
     },
     close: async () => undefined,
   };
-  return openDomain({ name, jurisdiction: 'x' }, [{ url: `in:${name}`, transport, heartbeat: transport }]);
+  const proven = withReceipts(transport, playedLedger(name), STATUS.policyDigest);
+  return openDomain({ name, jurisdiction: 'x' }, [{ url: `in:${name}`, transport: proven, heartbeat: proven }]);
 }
 
 const up = (domain: string, i = '1') => labelsOf({ __name__: 'up', domain, i });

@@ -58,6 +58,58 @@ describe('a refusal in words', () => {
       'refused: max(x) (1:1): the policy of domain eu does not list max for what it selects. What works: avg(x)',
     ],
     [
+      'sum(x or y)',
+      { code: 'operator_not_permitted', name: 'or', node: 1 },
+      'refused',
+      'refused: x or y (1:5): domain eu lets groups of several series out alone, and with or below the aggregation they ' +
+        'cannot be counted',
+    ],
+    [
+      'sum(x)',
+      { code: 'class_protected', name: 'x', node: 1 },
+      'refused',
+      'refused: x (1:5): metric x is of class protected in domain eu, and leaves in no form yet. What works: sum(x{domain!="eu"})',
+    ],
+    [
+      'sum({job="a"})',
+      { code: 'class_protected', name: '', node: 1 },
+      'refused',
+      'refused: {job="a"} (1:5): it could select metrics that domain eu protects, which leave in no form yet. ' +
+        'What works: sum({job="a",domain!="eu"})',
+    ],
+    [
+      'sum(x)',
+      { code: 'policy_denied', name: 'expired' },
+      'refused',
+      'refused: sum(x) (1:1): nothing leaves domain eu: its policy has expired. What works: sum(x{domain!="eu"})',
+    ],
+    [
+      'sum(x)',
+      { code: 'vetoed', name: '' },
+      'refused',
+      'refused: sum(x) (1:1): the policy service of domain eu does not allow it, or did not answer. What works: sum(x{domain!="eu"})',
+    ],
+    [
+      'sum(x{domain="eu"})',
+      { code: 'budget', name: 'bytes_per_day' },
+      'refused',
+      'refused: sum(x{domain="eu"}) (1:1): what domain eu lets out in a day has left today (bytes_per_day). Ask again tomorrow (UTC)',
+    ],
+    [
+      'sum by (a) (x)',
+      { code: 'limit', name: 'answer_rows' },
+      'limit',
+      'limit: sum by (a) (x) (1:1): its answer has more rows than the policy of domain eu lets out at once (answer_rows). ' +
+        'Narrow its selectors or raise the step',
+    ],
+    [
+      'sum by (a) (x)',
+      { code: 'limit', name: 'label_values' },
+      'limit',
+      'limit: sum by (a) (x) (1:1): its answer has more values of one label than domain eu lets out of labels that its policy ' +
+        'does not list. Narrow its selectors or raise the step',
+    ],
+    [
       'sum(x)',
       { code: 'class_sealed', name: 'x', node: 1 },
       'refused',

@@ -19,6 +19,7 @@ import { mergeFragment } from '../../src/plan/merge.ts';
 import { normalise } from '../../src/plan/normalise.ts';
 import { NO_FEATURES } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
+import type { ShardOptions } from '../../src/shard/local-shard.ts';
 import { openQueries, type Queries } from '../../src/shard/queries.ts';
 import { contextOver } from '../engine/context.ts';
 import { exponential } from '../engine/native-series.ts';
@@ -30,7 +31,9 @@ const SEED = Number(process.env['COMITY_SEED'] ?? Date.now() % 1_000_000);
 const DOMAINS = ['d1', 'd2', 'd3'];
 const GRID: QueryGrid = rangeGrid(0, 600_000, 30_000);
 const POLICY = '{version: 1, domain: d, labels: {permit: ["*"]}, default_class: aggregate}';
-const OPTIONS = { policy: { text: POLICY, domain: 'd', domainLabel: 'domain' } };
+const OPTIONS: ShardOptions = {
+  policies: [{ layers: [{ layer: 'local', source: 'test', text: POLICY }], domain: 'd', domainLabel: 'domain' }],
+};
 
 /** Values of one sign, so that the error of a quantile is one relative to it. */
 function dataset(): SeriesColumns[] {

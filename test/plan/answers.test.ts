@@ -135,6 +135,7 @@ describe('answers', () => {
   });
 
   it('a status comes back as it went', () => {
-    expect(decodeStatusAnswer(encodeStatusAnswer(STATUS))).toEqual({ status: STATUS });
+    const answer = { status: STATUS, id: REQUEST_ID };
+    expect(decodeStatusAnswer(encodeStatusAnswer(answer), answer)).toEqual(answer);
   });
 });

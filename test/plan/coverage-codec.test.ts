@@ -166,7 +166,7 @@ describe('an answer', () => {
 
 describe('a status', () => {
   const saying = (more: object) =>
-    decodeStatusAnswer(codec('StatusAnswer').encode({ version, status: { ...status, ...more } })).status;
+    decodeStatusAnswer(codec('StatusAnswer').encode({ version, status: { ...status, ...more }, id }), { id }).status;
 
   it.each<[string, object, RegExp]>([
     ['more streams than are expected', { observedStreams: 4 }, /more streams/],

@@ -13,8 +13,15 @@ import {
   encodeQueryRequest,
   type FragmentQuery,
 } from '../../src/plan/frames/query-codec.ts';
+import { decodeLedgerAnswer, decodeLedgerRequest } from '../../src/plan/frames/ledger-codec.ts';
+import { decodeReleased } from '../../src/plan/frames/receipt-codec.ts';
 import { preorder } from '../../src/plan/frames/preorder.ts';
-import { decodeErrorAnswer, decodeStatusAnswer, encodeErrorAnswer } from '../../src/plan/frames/status-codec.ts';
+import {
+  decodeErrorAnswer,
+  decodeStatusAnswer,
+  decodeStatusRequest,
+  encodeErrorAnswer,
+} from '../../src/plan/frames/status-codec.ts';
 import { FEDERATION_VERSION } from '../../src/plan/frames/version.ts';
 import { ALL_FEATURES, NO_FEATURES, type PromqlFeatures } from '../../src/promql/features.ts';
 import { parseExpr } from '../../src/promql/parse.ts';
@@ -267,24 +274,28 @@ describe('another version is refused by name', () => {
   const any = messageCodec<{ version: number }>('federation.proto', `${PACKAGE}.AnyMessage`);
   const request = requestFor('sum(x)');
 
-  it.each([1, 2, 3, 5, 2 ** 31])('%i', (version) => {
+  it.each([1, 2, 3, 4, 6, 2 ** 31])('%i', (version) => {
     // What a version of that number may have had where this one has fields of other types.
     const bytes = Buffer.concat([any.encode({ version }), Uint8Array.of((4 << 3) | 2, 1, 65), field(99)]);
     for (const decode of [
       () => decodeQueryRequest(bytes),
       () => decodeQueryAnswer(bytes, request),
       () => decodeExplainAnswer(bytes, request),
-      () => decodeStatusAnswer(bytes),
+      () => decodeStatusAnswer(bytes, { id: REQUEST_ID }),
+      () => decodeStatusRequest(bytes),
+      () => decodeReleased(bytes),
+      () => decodeLedgerRequest(bytes),
+      () => decodeLedgerAnswer(bytes, { sizes: [1], id: REQUEST_ID }),
     ]) {
-      expect(decode).toThrow(`unsupported: version ${version} of the federation protocol, this is 4`);
+      expect(decode).toThrow(`unsupported: version ${version} of the federation protocol, this is 5`);
     }
   });
 
   it('and an error is read whatever its version', () => {
-    expect(decodeErrorAnswer(encodeErrorAnswer('unsupported'))).toEqual({ version: 4, code: 'unsupported' });
+    expect(decodeErrorAnswer(encodeErrorAnswer('unsupported'))).toEqual({ version: 5, code: 'unsupported' });
     const errors = messageCodec<object>('federation.proto', `${PACKAGE}.ErrorAnswer`);
-    const bytes = Buffer.concat([errors.encode({ version: 5, code: 'limit' }), field(3)]);
-    expect(decodeErrorAnswer(bytes)).toEqual({ version: 5, code: 'limit' });
+    const bytes = Buffer.concat([errors.encode({ version: 6, code: 'limit' }), field(3)]);
+    expect(decodeErrorAnswer(bytes)).toEqual({ version: 6, code: 'limit' });
   });
 });
 

@@ -21,12 +21,21 @@ import {
   encodeLabelsAnswer,
   encodeLabelsRequest,
 } from '../../src/plan/frames/labels-codec.ts';
+import {
+  decodeLedgerAnswer,
+  decodeLedgerRequest,
+  encodeLedgerAnswer,
+  encodeLedgerRequest,
+} from '../../src/plan/frames/ledger-codec.ts';
+import { decodeReleased, encodeReleased, type Receipt } from '../../src/plan/frames/receipt-codec.ts';
 import { normalise } from '../../src/plan/normalise.ts';
 import {
   decodeErrorAnswer,
   decodeStatusAnswer,
+  decodeStatusRequest,
   encodeErrorAnswer,
   encodeStatusAnswer,
+  encodeStatusRequest,
   type DomainStatus,
 } from '../../src/plan/frames/status-codec.ts';
 import type { Aggregate, Expr, VectorSelector } from '../../src/promql/ast.ts';
@@ -62,6 +71,9 @@ const STATUS: DomainStatus = {
   rawBytesHeld: 48_000_000_000,
   releasedBytes: 65_536,
   gaps: [{ fromMs: 1_767_200_000_000, toMs: 1_767_200_090_000 }],
+  bundleDigest: 'b0'.repeat(32),
+  bundleVersion: 7,
+  policyState: 'in force',
 };
 
 const ID = Uint8Array.of(0, 17, 34, 51, 68, 85, 102, 255);
@@ -249,6 +261,19 @@ const EXPLAINED: ExplainAnswer = {
   ],
 };
 
+const HASHES = [1, 2].map((byte) => new Uint8Array(32).fill(byte));
+
+/** Of a log that nobody keeps: what is in a receipt is not looked at when it is read. */
+const RECEIPT: Receipt = {
+  leaf: Buffer.from('{"kind":"release","v":1}'),
+  index: 4_711,
+  checkpoint: `example.org/eu\n4712\n${'A'.repeat(43)}=\n\n\u2014 example.org/eu AAAA\n`,
+  proof: HASHES,
+  requestSalt: new Uint8Array(16).fill(3),
+  answerSalt: new Uint8Array(16).fill(4),
+  key: 'example.org/eu+00000000+AQ==',
+};
+
 const SMALL_GRID = { startMs: 0, stepMs: 15_000, steps: 2 };
 const SMALL = {
   id: ID,
@@ -262,7 +287,16 @@ export const SMALL_ANSWER: Golden = {
   encode: () => {
     const fields = [Float64Array.of(0, 2.5), new Float64Array(2)];
     const rows = [{ labels: ['job', 'api'], columns: { present: Uint8Array.of(0, 1), fields } }];
-    const status = { ...STATUS, domain: 'eu', policyDigest: '', settledUntilMs: 15_000, heldFromMs: 0, gaps: [] };
+    const bundle = { bundleDigest: '', bundleVersion: 0 };
+    const status = {
+      ...STATUS,
+      ...bundle,
+      domain: 'eu',
+      policyDigest: '',
+      settledUntilMs: 15_000,
+      heldFromMs: 0,
+      gaps: [],
+    };
     const runs = [{ steps: 2, observed: 11, expected: 12 }];
     const late = { epoch: 'e', sequence: 3, everything: false, intervals: [{ fromMs: 0, toMs: 59_999 }] };
     return encodeQueryAnswer(
@@ -317,6 +351,22 @@ export const GOLDENS: readonly Golden[] = [
     decode: (bytes) => decodeExplainAnswer(bytes, { id: ID, fragments: [vector('x + y'), REQUEST.fragments[3]!] }),
   },
   ...listGoldens(STATUS),
-  { name: 'status-answer', encode: () => encodeStatusAnswer(STATUS), decode: decodeStatusAnswer },
+  { name: 'status-request', encode: () => encodeStatusRequest(ID), decode: decodeStatusRequest },
+  {
+    name: 'status-answer',
+    encode: () => encodeStatusAnswer({ status: { ...STATUS, policyState: 'rolled back' }, id: ID }),
+    decode: (bytes) => decodeStatusAnswer(bytes, { id: ID }),
+  },
+  { name: 'released', encode: () => encodeReleased(Uint8Array.of(8, 5), RECEIPT), decode: decodeReleased },
+  {
+    name: 'ledger-request',
+    encode: () => encodeLedgerRequest({ sizes: [1, 4_711, 2 ** 40], id: ID }),
+    decode: decodeLedgerRequest,
+  },
+  {
+    name: 'ledger-answer',
+    encode: () => encodeLedgerAnswer({ proofs: [HASHES, []], checkpoint: RECEIPT.checkpoint, id: ID }),
+    decode: (bytes) => decodeLedgerAnswer(bytes, { sizes: [1, 4_711], id: ID }),
+  },
   { name: 'error-answer', encode: () => encodeErrorAnswer('bad_data'), decode: decodeErrorAnswer },
 ];

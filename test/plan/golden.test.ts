@@ -25,7 +25,7 @@ describe('the bytes of', () => {
 });
 
 it('the request has every kind of node and of answer', () => {
-  const said = readFileSync(new URL('v4-query-request.json', folder), 'utf8');
+  const said = readFileSync(new URL(`v${FEDERATION_VERSION}-query-request.json`, folder), 'utf8');
   const kinds = new Set([...said.matchAll(/"(?:kind|answer)": "([^"]+)"/g)].map(([, kind]) => kind));
   const nodes = 'number string vector matrix subquery call unary binary aggregate once';
   for (const kind of `${nodes} timed partial sketch`.split(' ')) expect(kinds, kind).toContain(kind);
@@ -33,18 +33,18 @@ it('the request has every kind of node and of answer', () => {
 
 it('the bytes that docs/federation.md explains are those of an answer', () => {
   const page = readFileSync(new URL('../../docs/federation.md', import.meta.url), 'utf8');
-  const [, diagram = ''] = /```\n(08 04 [^`]*)```/.exec(page) ?? [];
+  const [, diagram = ''] = /```\n(08 05 [^`]*)```/.exec(page) ?? [];
   const hex = diagram.split('\n').map((line) => /^ *((?:[0-9a-f]{2} )*[0-9a-f]{2})(?= {2,})/.exec(line)?.[1] ?? '');
   const bytes = Buffer.from(hex.join('').replaceAll(' ', ''), 'hex');
-  expect(bytes.toString('hex')).toBe(bytesOf('v4-small-answer').toString('hex'));
+  expect(bytes.toString('hex')).toBe(bytesOf(`v${FEDERATION_VERSION}-small-answer`).toString('hex'));
   expect(SMALL_ANSWER.decode(bytes)).toMatchObject({ fragments: [{ rows: [{ labels: ['job', 'api'] }] }] });
 });
 
 describe('a request of another version is refused by its number', () => {
-  // As hubs of versions 2 and 3 sent it; and one of a version to come, whose fields mean what nobody knows yet.
-  it.each([2, 3, 5])('%i', (version) => {
+  // As hubs of versions 2 to 4 sent it; and one of a version to come, whose fields mean what nobody knows yet.
+  it.each([2, 3, 4, 6])('%i', (version) => {
     expect(() => decodeQueryRequest(bytesOf(`v${version}-query-request`))).toThrow(
-      `unsupported: version ${version} of the federation protocol, this is 4`,
+      `unsupported: version ${version} of the federation protocol, this is 5`,
     );
   });
 });

@@ -11,7 +11,7 @@ import { randomFrom } from '../random.ts';
 const POLICY = `
 version: 1
 domain: eu
-labels: {permit: [service, namespace, code, mode, workload]}
+labels: {permit: [service, namespace, code, mode, workload], match: [workload], deny: [cpu]}
 metrics:
   - {match: up, class: open}
   - {match: 'secret_*', class: sealed}

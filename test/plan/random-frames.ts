@@ -51,6 +51,9 @@ export const STATUS: DomainStatus = {
     { fromMs: -5, toMs: 0 },
     { fromMs: 1_795_000_000_000, toMs: 1_795_000_060_000 },
   ],
+  bundleDigest: 'f00d',
+  bundleVersion: 3,
+  policyState: 'in force',
 };
 
 const QUERIES = [

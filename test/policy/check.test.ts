@@ -40,7 +40,7 @@ const HELD = [
   { __name__: 'top', job: 'a', service: 's' },
   { __name__: 'secret', job: 'a' },
   { __name__: 'k', zone: '1' },
-  { __name__: 'k', area: '2', zone: '2' },
+  { __name__: 'k', aisle: '2', zone: '2' },
 ].map(labelsOf);
 
 function fragmentOf(query: string): Fragment {
@@ -286,10 +286,10 @@ describe('what a hub could make of them', () => {
 });
 
 it('of several labels the first in order is named, whichever series come first', () => {
-  check('some', 'partial count(k and k)', 'label_not_permitted area: k and k');
-  const rows = [{ zone: '1' }, { area: '1' }].map((labels) => ({ labels: labelsOf(labels) }));
+  check('some', 'partial count(k and k)', 'label_not_permitted aisle: k and k');
+  const rows = [{ zone: '1' }, { aisle: '1' }].map((labels) => ({ labels: labelsOf(labels) }));
   const policy = parsePolicy(POLICY, 'test', 'eu', 'domain');
-  expect(checkRows(rows, policy)).toEqual({ code: 'label_not_permitted', name: 'area' });
+  expect(checkRows(rows, policy)).toEqual({ code: 'label_not_permitted', name: 'aisle' });
   expect(checkRows([], policy)).toBeUndefined();
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parsePolicy } from '../../src/policy/document.ts';
+import { openPolicy, parsePolicy } from '../../src/policy/document.ts';
 
 const parse = (text: string) => parsePolicy(text, 'eu.policy.yaml', 'eu', 'domain');
 
@@ -95,7 +95,6 @@ describe('a document that is not understood is refused, naming the field', () =>
   it.each([
     ['{version: 1, domain: us, labels: {permit: []}}', /the policy is for domain us, not for eu/],
     ['{version: 2, domain: eu, labels: {permit: []}}', /\/version/],
-    ['{version: 1, domain: eu}', /labels/],
     ['{version: 1, domain: eu, labels: {permit: []}, typo: 1}', /typo/],
     ['{version: 1, domain: eu, labels: {permit: [1]}}', /\/labels\/permit\/0/],
     ['{version: 1, domain: eu, labels: {permit: []}, metrics: [{match: x, class: public}]}', /\/metrics\/0\/class/],
@@ -105,7 +104,7 @@ describe('a document that is not understood is refused, naming the field', () =>
     ],
     [
       '{version: 1, domain: eu, labels: {permit: []}, metrics: [{match: x, class: open, operators: [sum]}]}',
-      /\/metrics\/0\/operators: only a rule of class aggregate lists operators/,
+      /\/metrics\/0\/operators: a rule of class open has none, only of class aggregate/,
     ],
     ["{version: 1, domain: eu, labels: {permit: ['http_*']}}", /\/labels\/permit\/0: "http_\*" is no label/],
     ['version: [1', /eu\.policy\.yaml/],
@@ -118,4 +117,109 @@ it('matches globs in linear time', () => {
     `{version: 1, domain: eu, labels: {permit: []}, metrics: [{match: '${'*a'.repeat(40)}b', class: sealed}]}`,
   );
   expect(policy.classOf('a'.repeat(20_000))).toBe('aggregate');
+});
+
+describe('labels', () => {
+  const use = (labels: string, name: string): string => {
+    const policy = parse(`{version: 1, domain: eu, ${labels}}`);
+    return policy.permitsMatch(name) ? 'matches' : policy.permitsLabel(name) ? 'leaves' : 'stays';
+  };
+
+  it.each<[string, string, string]>([
+    // Public ones need no list, and only a denial takes them away, in whatever spelling.
+    ['', 'http_route', 'matches'],
+    ['labels: {permit: []}', 'http_route', 'matches'],
+    ['labels: {deny: [http_route]}', 'http_route', 'stays'],
+    ['labels: {deny: [http_route]}', 'exported_http_route', 'stays'],
+    ['labels: {deny: [http.route]}', 'httpRoute', 'stays'],
+    ["labels: {permit: ['*'], deny: [http_route]}", 'http_route', 'stays'],
+    // Quasi-identifying ones leave where they are permitted, and match where they are listed for that too.
+    ['', 'pod', 'stays'],
+    ['labels: {permit: [pod]}', 'pod', 'leaves'],
+    ['labels: {permit: [pod], match: [pod]}', 'pod', 'matches'],
+    ['labels: {match: [pod]}', 'pod', 'stays'],
+    ["labels: {permit: ['*']}", 'pod', 'matches'],
+    ["labels: {permit: ['*'], match: []}", 'pod', 'leaves'],
+    // Those that nobody knows do both.
+    ['', 'shop', 'stays'],
+    ['labels: {permit: [shop]}', 'shop', 'matches'],
+    ['labels: {permit: [shop]}', 'exported_shop', 'stays'],
+    // Pseudonyms leave under the one word that means everything.
+    ["labels: {permit: ['*']}", 'user_id', 'matches'],
+    ["labels: {permit: ['*']}", 'email', 'matches'],
+    // What the policy makes public or prohibits.
+    ['admit: {public: [demo.tier]}', 'demo_tier', 'matches'],
+    ['labels: {permit: [pod]}, admit: {public: [demo.tier]}', 'demo_tier', 'matches'],
+    ['admit: {prohibit: [service]}', 'service', 'stays'],
+    ['', 'job', 'matches'],
+  ])('{%s} %s: %s', (labels, name, want) => expect(use(labels, name)).toBe(want));
+
+  it('made public by one document stays where another has a list without it', () => {
+    const open = (labels: string) =>
+      openPolicy({
+        domain: 'eu',
+        domainLabel: 'domain',
+        layers: [
+          { layer: 'global', source: 'g', text: `{version: 1, domain: '*', ${labels}}` },
+          { layer: 'local', source: 'l', text: '{version: 1, domain: eu, admit: {public: [demo.tier]}}' },
+        ],
+      });
+    expect(open('').permitsLabel('demo_tier')).toBe(true);
+    expect(open('labels: {permit: [pod]}').permitsLabel('demo_tier')).toBe(false);
+    expect(open('labels: {permit: [demo_tier]}').permitsLabel('demo_tier')).toBe(true);
+    expect(open('admit: {public: []}').permitsLabel('demo_tier')).toBe(false);
+  });
+});
+
+describe('a field that nobody knows', () => {
+  it.each<[string, RegExp]>([
+    ['lables: {}', /\/lables is not a known field \(did you mean labels\?\)/],
+    ['labels: {prmit: []}', /\/labels\/prmit is not a known field \(did you mean permit\?\)/],
+    ['metrics: [{match: x, clas: open}]', /\/metrics\/0\/clas is not a known field \(did you mean class\?\)/],
+    ['limits: {answer_row: 1}', /\/limits\/answer_row is not a known field \(did you mean answer_rows\?\)/],
+    ['strange: 1', /\/strange is not a known field$/],
+  ])('{%s}', (field, want) => expect(() => parse(`{version: 1, domain: eu, ${field}}`)).toThrow(want));
+});
+
+describe('what cannot be meant', () => {
+  it.each<[string, RegExp]>([
+    ['labels: {permit: [customer_id]}', /\/labels\/permit\/0: "customer_id" names a person/],
+    ['labels: {match: [email]}', /\/labels\/match\/0: "email" is prohibited/],
+    ['labels: {deny: [job]}', /\/labels\/deny\/0: "job" is part of what every series is/],
+    ['labels: {deny: [domain]}', /\/labels\/deny\/0/],
+    ["labels: {deny: ['*']}", /\/labels\/deny\/0: "\*" is no label/],
+    ["labels: {match: ['*']}", /\/labels\/match\/0: "\*" is no label/],
+    ['labels: {permit: [card_tail]}, admit: {prohibit: [card_tail]}', /\/labels\/permit\/0: "card_tail" is prohibited/],
+    ['metrics: [{match: x}]', /\/metrics\/0: the rule says nothing/],
+    ['metrics: [{match: x, class: open, min_series: 5}]', /\/metrics\/0\/min_series: a rule of class open has none/],
+    ['metrics: [{match: x, min_series: 0}]', /\/metrics\/0\/min_series/],
+    ['limits: {answer_rows: 0.5}', /\/limits\/answer_rows/],
+    ['admit: {public: [email]}', /\/admit\/public\/0/],
+    ['admit: {drop: [{metrics: x, labels: [le]}]}', /\/admit\/drop\/0\/labels\/0/],
+  ])('{%s}', (field, want) => expect(() => parse(`{version: 1, domain: eu, ${field}}`)).toThrow(want));
+
+  it('a document for any domain is global alone, and names its layer in errors', () => {
+    const open = (layer: 'global' | 'domain', text: string) =>
+      openPolicy({ domain: 'eu', domainLabel: 'domain', layers: [{ layer, source: 'f.yaml', text }] });
+    expect(open('global', "{version: 1, domain: '*'}").classOf('x')).toBe('aggregate');
+    expect(() => open('domain', "{version: 1, domain: '*'}")).toThrow(
+      /f\.yaml \(domain\): \/domain: only a global document/,
+    );
+    expect(() => openPolicy({ domain: 'eu', domainLabel: 'domain', layers: [] })).toThrow(/at least one document/);
+    expect(() => parse(`{version: 1, domain: eu} #${'x'.repeat(1024 * 1024)}`)).toThrow(/at most 1048576 characters/);
+  });
+});
+
+it('a rule that narrows speaks of aggregates, even where another document opens the metric', () => {
+  const rule = parse('{version: 1, domain: eu, default_class: open, metrics: [{match: x, min_series: 5}]}').ruleOf('x');
+  expect(rule).toMatchObject({ rule: 'x', class: 'aggregate', minSeries: 5 });
+});
+
+it('the digest is of the documents, in whatever order', () => {
+  const texts = ['{version: 1, domain: eu}', '{version: 1, domain: eu, default_class: sealed}'];
+  const open = (...all: string[]) =>
+    openPolicy({ domain: 'eu', domainLabel: 'd', layers: all.map((text) => ({ layer: 'local', source: 'x', text })) });
+  expect(open(...texts).digest).toBe(open(...texts.toReversed()).digest);
+  expect(open(...texts).digest).not.toBe(open(texts[0]!).digest);
+  expect(open(texts[0]!).digest).toMatch(/^[0-9a-f]{64}$/);
 });

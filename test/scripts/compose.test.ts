@@ -106,7 +106,7 @@ describe('the files', () => {
       const port = agent.listen.federation.split(':').at(-1);
       const known = parse(read('scripts/compose/hub.yaml')).domains.find((one: { name: string }) => one.name === name);
       expect(known.url).toBe(`http://agent-${name}:${port}`);
-      expect(readFileSync(join(dir, `token-${name}`, 'token'), 'utf8').trim()).toBe(agent.token);
+      expect(readFileSync(join(dir, `token-${name}`, 'token'), 'utf8').trim()).toBe(agent.consumers?.[0]?.token);
     }
   });
 

@@ -27,7 +27,11 @@ import { memoryShards } from './memory-shards.ts';
 const SEED = Number(process.env['COMITY_SEED'] ?? 4_711);
 const CASES = 250;
 const POLICY = '{version: 1, domain: d, labels: {permit: []}, default_class: open}';
-const OPTIONS = { policy: { text: POLICY, domain: 'd', domainLabel: 'domain' } };
+const OPTIONS = {
+  policies: [
+    { layers: [{ layer: 'local' as const, source: 'test', text: POLICY }], domain: 'd', domainLabel: 'domain' },
+  ],
+};
 
 const { byDomain } = makeDataset(randomFrom(SEED));
 const SOURCE = memorySource([...byDomain.values()].flat());

@@ -8,7 +8,9 @@ import { ingest } from '../../src/agent/ingest.ts';
 import { batchBuilder } from '../../src/model/batch-builder.ts';
 import type { Batch } from '../../src/model/batch.ts';
 import { labelsOf } from '../../src/model/labels.ts';
+import type { PolicyTexts } from '../../src/policy/document.ts';
 import { openShards, shardFolder, writeShardCount, type Shards } from '../../src/shard/open-shards.ts';
+import { openQueries } from '../../src/shard/queries.ts';
 import { openStore } from '../../src/store/store.ts';
 
 let path: string;
@@ -124,3 +126,41 @@ test('a thread tells of its memory, and its end in order is no failure', { timeo
   await shards.close();
   await expect(Promise.race([failed, sleep(50, 'closed in order')])).resolves.toBe('closed in order');
 });
+
+test.each([0, 2])(
+  'each of several policies keeps back what it keeps back, from the moment in which all have them (%i threads)',
+  { timeout: 30_000 },
+  async (threads) => {
+    const shards = await open(threads);
+    const queries = openQueries(shards.shards);
+    await ingest(shards, { onFailure: () => {} }).append(batch(4));
+    const policy = (rest: string): PolicyTexts => ({
+      layers: [{ layer: 'local', source: 'test', text: `version: 1\ndomain: eu\n${rest}` }],
+      domain: 'eu',
+      domainLabel: 'domain',
+    });
+    const told = async (): Promise<number> => {
+      const question = { selectors: [], fromMs: 0, toMs: Infinity, limit: 10, deadlineMs: Date.now() + 10_000 };
+      return (await queries.series(question, new AbortController().signal)).found.length;
+    };
+    await expect(told()).rejects.toMatchObject({ code: 'refused' });
+    const everything = policy("labels: {permit: ['*']}\ndefault_class: open\n");
+    const few = policy('default_class: open\n');
+    await shards.applyPolicies([everything]);
+    expect(await told()).toBe(4);
+    // Whichever comes last.
+    for (const both of [
+      [everything, few],
+      [few, everything],
+    ]) {
+      await shards.applyPolicies(both);
+      expect(await told()).toBe(0);
+    }
+    await shards.applyPolicies([everything, { ...few, deniesAll: 'expired' }]);
+    expect(await told()).toBe(0);
+    await shards.applyPolicies([everything]);
+    expect(await told()).toBe(4);
+    await queries.close();
+    await shards.close();
+  },
+);

@@ -20,7 +20,11 @@ domain: eu
 labels: {permit: [service]}
 metrics: [{match: secret_*, class: sealed}]
 `;
-const OPTIONS = { policy: { text: POLICY, domain: 'eu', domainLabel: 'domain' } };
+const OPTIONS = {
+  policies: [
+    { layers: [{ layer: 'local' as const, source: 'test', text: POLICY }], domain: 'eu', domainLabel: 'domain' },
+  ],
+};
 const FOREVER = new AbortController().signal;
 
 const at = (value: number): [number, number][] => [[0, value]];

@@ -5,7 +5,8 @@ import { ADD, type Batch } from '../../src/model/batch.ts';
 import type { NativeHistogram } from '../../src/model/histogram.ts';
 import { labelsOf } from '../../src/model/labels.ts';
 import { openStore } from '../../src/store/store.ts';
-import { DELETED_BEFORE, DELETION_EVERY } from './kill-rules.ts';
+import { INPUT_LABEL } from '../../src/model/input-label.ts';
+import { DELETED_BEFORE, DELETION_EVERY, inputValue, INPUTS } from './kill-rules.ts';
 
 // Appends batches first, first + 1, … to the store at a path and writes each number once it is stored, until killed. Now and then
 // a series that came alone is deleted, which is said as `d` and its number, and all the time something is done by the way.
@@ -18,10 +19,13 @@ const store = openStore({
   samplesPerStep: 200,
 });
 // The answer to the last one may have been lost, so it is sent again: it must not count twice.
-if (Number(first) > 1 && store.append(batchNumber(Number(first) - 1)).stored > 0) throw new Error('counted twice');
+if (Number(first) > 1) {
+  const again = [batchNumber(Number(first) - 1), joinedBatch(Number(first) - 1)];
+  for (const { stored } of store.appendAll(again)) if (stored > 0) throw new Error('counted twice');
+}
 let isCompacting = false;
 for (let n = Number(first); ; n++) {
-  store.append(batchNumber(n));
+  store.appendAll([batchNumber(n), joinedBatch(n)]);
   writeSync(1, `${n}\n`);
   store.upkeep();
   if (n % DELETION_EVERY === 0) {
@@ -56,6 +60,15 @@ function batchNumber(n: number): Batch {
   batch.histogram(histogram, n * 1_000, oneObservation(n % 5), ADD);
   batch.exemplar({ series: histogram, timeMs: n, value: n, labels: [] });
   return batch.build(`delivery ${n}`);
+}
+
+/** What inputs of one output count, each beginning anew now and then. No digest tells it from another. */
+function joinedBatch(n: number): Batch {
+  const batch = batchBuilder();
+  for (let i = 0; i < INPUTS; i++) {
+    batch.add(labelsOf({ __name__: 'joined', [INPUT_LABEL]: `${i}` }), n * 1_000, inputValue(i, n));
+  }
+  return batch.build();
 }
 
 function oneObservation(index: number): NativeHistogram {

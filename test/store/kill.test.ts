@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { histogramAt } from '../../src/model/histogram.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { randomFrom } from '../random.ts';
-import { DELETED_BEFORE, DELETION_EVERY } from './kill-rules.ts';
+import { DELETED_BEFORE, DELETION_EVERY, joinedTotals } from './kill-rules.ts';
 import { storePath } from './samples.ts';
 
 const CHILD = fileURLToPath(new URL('kill-child.ts', import.meta.url));
@@ -86,6 +86,10 @@ function checkHeld(path: string, acknowledged: number, deleted: Set<number>, end
     expect([...gauge.times]).toEqual(times);
     expect([...gauge.values]).toEqual(numbers);
   }
+  const joined = columns.filter((one) => one.labels.includes('joined'));
+  expect(joined).toHaveLength(1);
+  expect([...joined[0]!.times]).toEqual([999, ...times]);
+  expect([...joined[0]!.values]).toEqual([0, ...joinedTotals(batches)]);
   const histogram = columns.find((one) => one.labels.includes('histogram'))!;
   expect([...histogram.times]).toEqual([999, ...times]);
   const histogramCounts = Array.from(histogram.times, (_, i) => histogramAt(histogram.histograms!, i).count);

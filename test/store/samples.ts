@@ -91,7 +91,9 @@ export function asCrashed(path: string): string {
 }
 
 /** A body with one byte changed. */
-export const FLIP = `CAST(substr(body, 1, 40) || x'ff' || substr(body, 42) AS BLOB)`;
+export const FLIP = `CAST(
+  substr(body, 1, 40) || CASE substr(body, 41, 1) WHEN x'ff' THEN x'00' ELSE x'ff' END || substr(body, 42) AS BLOB
+)`;
 
 export function bitsOf(value: number): bigint {
   return new BigUint64Array(Float64Array.of(value).buffer)[0]!;

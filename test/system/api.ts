@@ -21,6 +21,7 @@ export interface ApiReply<Data> {
     readonly errorType: string;
     readonly error: string;
     readonly warnings: readonly string[];
+    readonly infos?: readonly string[];
     readonly data: Data;
   };
 }

@@ -105,14 +105,23 @@ test(
 
     expect(document.bytes.map((one) => one.domain).toSorted()).toEqual(NAMES.toSorted());
     for (const { domain, crossed, rawHeld } of document.bytes) {
+      const { entries = 0 } = document.proofs.find((one) => one.domain === domain) ?? {};
+      expect(rawHeld, domain).toBeGreaterThan(0);
       expect(crossed, domain).toBeGreaterThan(0);
-      expect(crossed, domain).toBeLessThan(rawHeld);
+      // What crosses grows with the answers, each of which has an entry, and not with what is held.
+      expect(crossed / entries, domain).toBeLessThan(2_500);
     }
 
     expect(document.refused.map((one) => one.query)).toEqual(REFUSED_QUERIES.map((one) => one.query));
     const [byCustomer, , , byOneDomain] = document.refused;
     expect(byCustomer?.error).toMatch(/customer_id/);
     expect(byOneDomain?.error).toMatch(/^ap-south: /);
+    expect(document.proofs.map((one) => one.domain)).toEqual(NAMES);
+    for (const { domain, entries, witnessed, reportUrl } of document.proofs) {
+      expect(entries, domain).toBeGreaterThan(10);
+      expect(witnessed, domain).toBeLessThanOrEqual(entries);
+      expect(reportUrl, domain).toContain(`${domain}.report.html`);
+    }
     expect(document.secondsToFirstCompleteAnswer).toBeGreaterThan(0);
 
     const pids = pidsOf(demo);
@@ -191,6 +200,7 @@ test('the table fits 100 columns, whatever the numbers', () => {
     expected: 123_456,
     bytesReceived: 987_654_321,
     bytesRawHeld: 98_765_432_109,
+    replicas: [{ ledger: null }],
   }));
   const coverage = {
     complete: false,
@@ -223,6 +233,14 @@ test('the table fits 100 columns, whatever the numbers', () => {
       command: 'comity '.repeat(30),
     })),
     refused: { query: 'sum '.repeat(90), error: 'because '.repeat(90) },
+    proof: {
+      domain: 'eu-west',
+      entries: 123_456_789,
+      root: 'r'.repeat(44),
+      witnessed: 123_456_788,
+      reportUrl: `file:///${'folder/'.repeat(40)}`,
+      command: '',
+    },
     news: 'something happened '.repeat(20),
     keys: true,
     colour: false,

@@ -6,11 +6,12 @@ import { startHub, type Hub } from '../../src/hub/hub.ts';
 import { labelsOf } from '../../src/model/labels.ts';
 import type { ColumnsRow } from '../../src/plan/frames/columns-codec.ts';
 import { decodeQueryRequest, encodeQueryAnswer } from '../../src/plan/frames/query-codec.ts';
-import { encodeStatusAnswer } from '../../src/plan/frames/status-codec.ts';
+import { decodeStatusRequest, encodeStatusAnswer, type DomainStatus } from '../../src/plan/frames/status-codec.ts';
+import { playedLedger } from '../hub/played-ledger.ts';
 import { callApi } from './api.ts';
 
 const TOKEN = 'a-token-that-is-long-enough';
-const status = (domain: string) => ({
+const status = (domain: string): DomainStatus => ({
   domain,
   policyDigest: '',
   expectedStreams: 1,
@@ -20,6 +21,9 @@ const status = (domain: string) => ({
   rawBytesHeld: 0,
   releasedBytes: 0,
   gaps: [],
+  bundleDigest: '',
+  bundleVersion: 0,
+  policyState: 'in force',
 });
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -42,16 +46,23 @@ async function hubOver(server: Server | ReturnType<typeof createTcpServer>): Pro
   return hub;
 }
 
-/** An agent that answers queries with what `reply` makes of the question, and is honest about its status. */
+/** An agent that answers queries with what `reply` makes of the question, and is honest about its status and its ledger. */
 function agent(reply: (body: Buffer) => Uint8Array, seen: string[] = []): Server {
+  const ledger = playedLedger('eu');
   const listener: RequestListener = (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const { url = '' } = request;
-      if (url.endsWith('/status')) return response.end(encodeStatusAnswer(status('eu')));
-      seen.push(url);
-      return response.end(reply(Buffer.concat(chunks)));
+      const body = Buffer.concat(chunks);
+      if (url.endsWith('/ledger')) return response.end(ledger.prove(body));
+      const isStatus = url.endsWith('/status');
+      if (!isStatus) seen.push(url);
+      const answer = isStatus
+        ? encodeStatusAnswer({ status: status('eu'), id: decodeStatusRequest(body).id })
+        : reply(body);
+      const what = isStatus ? 'status' : 'query';
+      return response.end(ledger.release({ what, request: body, answer, leaf: { policy: '' } }));
     });
   };
   return createServer(listener);

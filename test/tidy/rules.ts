@@ -45,6 +45,39 @@ const PRIVATE: readonly { readonly target: RegExp; readonly users: RegExp; reado
   { target: /^src\/store\/(?!store\.ts$)/, users: /^src\/store\//, why: 'src/store/store.ts is the store to others' },
 ];
 
+/** What only the named files may import of a module whose other parts are everybody's. */
+const PRIVATE_NAMES: readonly {
+  readonly named: RegExp;
+  readonly target: RegExp;
+  readonly users: RegExp;
+  readonly why: string;
+}[] = [
+  {
+    named: /^seal$/,
+    target: /^src\/border\/released\.ts$/,
+    users: /^src\/border\/seal-recorded\.ts$/,
+    why: 'only src/border/seal-recorded.ts seals, after it has recorded',
+  },
+  {
+    named: /^seal\w+$/,
+    target: /^src\/border\/seal-recorded\.ts$/,
+    users: /^src\/border\//,
+    why: 'only src/border/ decides what leaves',
+  },
+  {
+    named: /^encode(\w*Answer|Released)$/,
+    target: /^src\/plan\/frames\//,
+    users: /^src\/(border|plan)\//,
+    why: 'only src/border/ makes what leaves a domain',
+  },
+  {
+    named: /^openReleased$/,
+    target: /^src\/border\/released\.ts$/,
+    users: /^src\/(agent\/answer|federationtest\/border-transport)\.ts$/,
+    why: 'what is released is sent by src/agent/answer.ts alone',
+  },
+];
+
 /** Longer files hide more than one concept. */
 const LINES_MAX = 500;
 
@@ -118,8 +151,10 @@ function checkImports({ path, imports }: SourceFile): string[] {
         complaints.push(`${path}:${line}: imports ${target}: ${why}`);
       }
     }
-    if (target === 'src/border/released.ts' && names.includes('seal') && path !== 'src/border/release.ts') {
-      complaints.push(`${path}:${line}: imports seal: only src/border/release.ts decides what leaves`);
+    for (const { named, target: from, users, why } of PRIVATE_NAMES) {
+      const found =
+        typeOnly || !from.test(target) || users.test(path) ? undefined : names.find((name) => named.test(name));
+      if (found !== undefined) complaints.push(`${path}:${line}: imports ${found}: ${why}`);
     }
     if (/^(test|scripts|bench)\//.test(target)) {
       complaints.push(`${path}:${line}: imports ${target}, which is no part of the programs`);

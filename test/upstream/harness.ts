@@ -14,7 +14,10 @@ const NOTHING_SPENT = { series: 0, cells: 0, samples: 0, regexWork: 0 };
 
 export function openTestUpstream(source: SourceConfig, policyText = OPEN_POLICY): Upstream {
   const log = pino({ level: 'silent' });
-  return openUpstream({ ...source, policyText, domain: 'eu', domainLabel: 'domain', log, pollMs: 100 });
+  const policies = [
+    { layers: [{ layer: 'local' as const, source: 'test', text: policyText }], domain: 'eu', domainLabel: 'domain' },
+  ];
+  return openUpstream({ ...source, policies, domain: 'eu', domainLabel: 'domain', log, pollMs: 100 });
 }
 
 export interface Answered {

@@ -54,7 +54,14 @@ export async function startMixedFederation(options: {
         url = agent.federationUrl;
       } else {
         const listen = { federation: '127.0.0.1:0', metrics: '127.0.0.1:0' };
-        const agent = await startSourceAgent({ ...common, listen, domainLabel: 'domain', source, pollMs: 200 });
+        const agent = await startSourceAgent({
+          ...common,
+          listen,
+          ledger: ':memory:',
+          domainLabel: 'domain',
+          source,
+          pollMs: 200,
+        });
         stops.push(() => agent.close());
         sources.set(name, agent);
         url = agent.federationUrl;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { releaseQuery, type Border, type DomainData } from '../../src/border/release.ts';
-import { openReleased } from '../../src/border/released.ts';
+import type { Border } from '../../src/border/border.ts';
+import type { DomainData } from '../../src/border/domain-data.ts';
+import { releaseQuery } from '../../src/border/release.ts';
 import type { SeriesColumns } from '../../src/model/series.ts';
 import { decodeQueryAnswer } from '../../src/plan/frames/query-codec.ts';
 import { parsePolicy } from '../../src/policy/document.ts';
@@ -10,6 +11,7 @@ import { withDomainLabel } from '../../src/model/labels.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';
 import { findOracle, startOracle, type Oracle } from '../oracle/oracle.ts';
 import { remoteWrite } from '../oracle/remote-write.ts';
+import { answerIn, ASKED, recordsInMemory } from '../border/records.ts';
 import { ASKED_BESIDE } from '../plan/beside.ts';
 import { memoryShards } from '../shard/memory-shards.ts';
 import { fragmentOf } from './fragments.ts';
@@ -22,6 +24,7 @@ metrics:
   - {match: 'up', class: open}
   - {match: 'requests_total', class: aggregate}
   - {match: 'payroll*', class: sealed}
+  - {match: 'small_total', class: aggregate, min_series: 2, operators: [sum, avg, min, stddev, quantile]}
 default_class: aggregate
 `;
 
@@ -31,6 +34,9 @@ const SERIES: readonly SeriesColumns[] = [
   minutely({ __name__: 'requests_total', service: 's', customer: '4711' }, [1, 2]),
   minutely({ __name__: 'payroll_total', service: 's' }, [1, 2]),
   minutely({ __name__: 'other', service: 's', domain: 'own' }, [1, 2]),
+  minutely({ __name__: 'small_total', service: 's', customer: '1' }, [1, 2]),
+  minutely({ __name__: 'small_total', service: 's', customer: '2' }, [1, 2]),
+  minutely({ __name__: 'small_total', service: 't', customer: '3' }, [1, 2]),
 ];
 
 const oracle = await findOracle();
@@ -48,9 +54,13 @@ async function said(data: DomainData, text: string, answer: 'vector' | 'partial'
     releasedBytes: 0,
     heldFromMs: 0,
     gaps: [],
+    bundleDigest: '',
+    bundleVersion: 0,
+    policyState: 'in force' as const,
   };
   const border: Border = {
-    policy,
+    policy: () => policy,
+    recorder: recordsInMemory(),
     data,
     status: () => status,
     coverage: async ({ grid }) => [{ steps: grid.steps, observed: 0, expected: 0 }],
@@ -58,7 +68,7 @@ async function said(data: DomainData, text: string, answer: 'vector' | 'partial'
   };
   const fragments = [fragmentOf(text, answer)];
   const query = { lookbackMs: 300_000, timeLeftMs: 20_000, features: NO_FEATURES, fragments, ...ASKED_BESIDE };
-  const { bytes } = openReleased(await releaseQuery(query, border, new AbortController().signal));
+  const bytes = answerIn(await releaseQuery(query, ASKED, border, new AbortController().signal));
   const [got] = decodeQueryAnswer(bytes, query).fragments;
   return 'refusal' in got! ? got.refusal : got!.rows.map(({ labels }) => labels.join(' ')).sort();
 }
@@ -72,8 +82,8 @@ describe.skipIf(oracle === undefined)('the policy over a server', () => {
     await remoteWrite(server, SERIES);
     upstream = openTestUpstream({ url: server.url }, POLICY);
     const seen = SERIES.map((one) => ({ ...one, labels: withDomainLabel(one.labels, 'domain', 'eu') }));
-    const policy = { text: POLICY, domain: 'eu', domainLabel: 'domain' };
-    embedded = openQueries(memoryShards(seen, 1, { policy }));
+    const layers = [{ layer: 'local' as const, source: 'test', text: POLICY }];
+    embedded = openQueries(memoryShards(seen, 1, { policies: [{ layers, domain: 'eu', domainLabel: 'domain' }] }));
   }, 60_000);
   afterAll(async () => {
     await embedded.close();
@@ -104,6 +114,21 @@ describe.skipIf(oracle === undefined)('the policy over a server', () => {
     const over = await said(upstream, text, answer);
     expect(over).toEqual(await said(embedded, text, answer));
     expect((over as { readonly code?: string }).code).toBe(code);
+  });
+
+  test.for([
+    ['sum by (service) (small_total)', 'partial', ['service s']],
+    ['avg by (service) (small_total)', 'partial', ['service s']],
+    ['stddev by (service) (rate(small_total[5m]))', 'partial', ['service s']],
+    ['min by (service) (small_total)', 'partial', ['service s']],
+    ['sum without (customer) (small_total)', 'partial', ['domain eu service s']],
+    ['sum by (domain, service) (small_total)', 'vector', ['domain eu service s']],
+    ['max(sum by (service) (small_total))', 'partial', ['']],
+    ['sum(small_total{service="t"})', 'partial', []],
+    ['sum by (service, le) (small_total > 5)', 'partial', []],
+  ] as const)('small groups stay: %s as a %s', async ([text, answer, want]) => {
+    expect(await said(upstream, text, answer)).toEqual(want);
+    expect(await said(embedded, text, answer)).toEqual(want);
   });
 
   test('a server that is away is said to be', async () => {

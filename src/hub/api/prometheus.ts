@@ -3,6 +3,7 @@ import { requestParams } from '../../api/params.ts';
 import { getAndPost, instantQuery, limitRows, rangeQuery, readQuery, type QueryKind } from '../../api/query.ts';
 import { promqlApi, type ApiFeatures } from '../../api/promql.ts';
 import { ComityError } from '../../base/errors.ts';
+import { suppressionInfo } from '../../coverage/coverage.ts';
 import { noteTexts } from '../../engine/notes.ts';
 import { runQuery } from '../query.ts';
 import { answerExplain } from './explain.ts';
@@ -74,8 +75,11 @@ async function answer(
     const data = `{${kind.json(limited.value, grid)},"coverage":${coverage}${approximate}${told}}`;
     const notes = noteTexts(result.notes, text);
     const warnings = [...result.warnings, ...notes.warnings, ...limited.warnings, ...known];
-    const infos =
-      result.approximate === undefined ? notes.infos : [approximateInfo(result.approximate), ...notes.infos];
+    const infos = [
+      suppressionInfo(result.coverage),
+      result.approximate === undefined ? undefined : approximateInfo(result.approximate),
+      ...notes.infos,
+    ].filter((info) => info !== undefined);
     return sendSuccess(reply, data, result.coverage, warnings, infos);
   } catch (error) {
     if (error instanceof ComityError) outcome = error.code;

@@ -69,9 +69,11 @@ export async function attempt<T extends { readonly status: DomainStatus }>(
     const sent = await unlessAborted(transport.send(endpoint, body, context), call.signal);
     replica.receivedBytes += sent.wireBytes;
     if (sent.statusCode !== 200) return failed(sent);
-    const value = readAnswer(prepared, sent.bytes);
+    const opened = replica.ledger.open(sent.bytes, { endpoint, request: body });
+    const value = readAnswer(prepared, opened.answer);
     const { status } = value;
     if (status.domain !== domainName) return refused(`the agent there says it is of domain ${status.domain}`);
+    replica.ledger.accept(opened, status);
     heard(replica, status);
     const tookMs = performance.now() - startedMs;
     const answer = { ok: true, value, wireBytes: sent.wireBytes, tookMs, replica } as const;

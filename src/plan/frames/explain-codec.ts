@@ -22,7 +22,7 @@ export interface MetricRule {
   /** A metric that the fragment spells out. */
   readonly metric: string;
   /** The metric's class by the policy. */
-  readonly class: 'open' | 'aggregate' | 'sealed';
+  readonly class: 'open' | 'aggregate' | 'protected' | 'sealed';
   /** The glob of the policy, or `default`. */
   readonly rule: string;
 }
@@ -80,7 +80,7 @@ const PERMISSION = 2;
 /** A fragment has no room for more metrics. */
 const RULES_MAX = LIMITS.expressionChars;
 
-const CLASSES: readonly MetricRule['class'][] = ['open', 'aggregate', 'sealed'];
+const CLASSES: readonly MetricRule['class'][] = ['open', 'aggregate', 'protected', 'sealed'];
 
 interface ExplainAnswerMessage extends Versioned {
   id: Uint8Array;

@@ -2,8 +2,9 @@ import { ComityError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 
 /** Why a border let a fragment's answer not out. A fixed list: an agent's words never reach a reader. */
-const REFUSAL_CODES = [
+export const REFUSAL_CODES = [
   'class_sealed',
+  'class_protected',
   'class_aggregate',
   'operator_not_permitted',
   'label_not_permitted',
@@ -12,13 +13,17 @@ const REFUSAL_CODES = [
   'execution',
   'undecided',
   'limit',
+  'budget',
+  'vetoed',
+  'policy_denied',
   'timeout',
   'source_unavailable',
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 /**
- * `name` is the metric, label, operator or part of the language at fault; empty where the fragment did not spell out the
+ * `name` is the metric, label, operator or part of the language at fault, the policy's limit (`answer_rows`, `answer_bytes`,
+ * `bytes_per_day`), or for `policy_denied` the state that the policy is in; empty where the fragment did not spell out the
  * metric, and for other codes.
  */
 export interface Refusal {

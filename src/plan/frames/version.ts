@@ -2,7 +2,7 @@ import { ComityError } from '../../base/errors.ts';
 import { assertBounds, messageCodec, type MessageBounds, type MessageCodec } from '../../base/proto.ts';
 
 /** The version of proto/federation.proto that this code speaks; any other is refused by name. */
-export const FEDERATION_VERSION = 4;
+export const FEDERATION_VERSION = 5;
 
 /** What messages of every version have. */
 export interface Versioned {

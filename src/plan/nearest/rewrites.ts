@@ -30,7 +30,7 @@ export const PROPOSED_APPROX = 0.01;
 export function rewritesFor(root: Expr, fault: Fault, context: RewriteContext): Rewrite[] {
   return exprsFor(root, fault, context).concat(
     // What no other way makes answerable may be answerable without the domain.
-    fault.code === 'class_sealed' ? droppedOperands(root, fault) : [],
+    fault.code === 'class_sealed' || fault.code === 'class_protected' ? droppedOperands(root, fault) : [],
   );
 }
 
@@ -52,6 +52,10 @@ function exprsFor(root: Expr, fault: Fault, context: RewriteContext): Rewrite[] 
     case 'matcher_not_permitted':
       return only(withoutMatchers(root, fault.name));
     case 'class_sealed':
+    case 'class_protected':
+    case 'budget':
+    case 'vetoed':
+    case 'policy_denied':
     case 'unsupported':
     case 'source_unavailable':
       return only(withoutDomain(root, fault.domain, context));

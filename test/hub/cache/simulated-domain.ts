@@ -1,4 +1,4 @@
-import type { Border } from '../../../src/border/release.ts';
+import type { Border } from '../../../src/border/border.ts';
 import { coverageRuns } from '../../../src/coverage/coverage-runs.ts';
 import type { SettlementState } from '../../../src/coverage/settlement-db.ts';
 import { openSettlement, type Settlement } from '../../../src/coverage/settlement.ts';
@@ -14,6 +14,7 @@ import type { TimeRange } from '../../../src/plan/read-range.ts';
 import { parsePolicy, type Policy } from '../../../src/policy/document.ts';
 import { openScriptStore } from '../../../src/promqltest/database.ts';
 import { openQueries } from '../../../src/shard/queries.ts';
+import { playedBook, playedLedger } from '../played-ledger.ts';
 
 /** Senders deliver so often. */
 export const TICK_MS = 15_000;
@@ -61,7 +62,11 @@ const OPEN = [{ match: '*', class: 'open' }];
 export async function openSimulatedDomain(name: string, nowMs: number, streams: number): Promise<SimulatedDomain> {
   const policyText = (metrics: readonly object[]): string =>
     JSON.stringify({ version: 1, domain: name, labels: { permit: ['*'] }, metrics, default_class: 'sealed' });
-  const store = await openScriptStore(0, { policy: { text: policyText(OPEN), domain: name, domainLabel: 'domain' } });
+  const store = await openScriptStore(0, {
+    policies: [
+      { layers: [{ layer: 'local', source: 'test', text: policyText(OPEN) }], domain: name, domainLabel: 'domain' },
+    ],
+  });
   const queries = openQueries(store.shards);
   let policy: Policy = parsePolicy(policyText(OPEN), 'test', name, 'domain');
   const db = memoryDb();
@@ -69,9 +74,8 @@ export async function openSimulatedDomain(name: string, nowMs: number, streams: 
   let heldFromMs = 0;
 
   const border: Border = {
-    get policy() {
-      return policy;
-    },
+    policy: () => policy,
+    ...playedBook(playedLedger(name)),
     data: queries,
     status: () => ({
       domain: name,
@@ -83,6 +87,9 @@ export async function openSimulatedDomain(name: string, nowMs: number, streams: 
       rawBytesHeld: 0,
       releasedBytes: 0,
       gaps: [],
+      bundleDigest: '',
+      bundleVersion: 0,
+      policyState: 'in force',
     }),
     coverage: async ({ grid, reads }) =>
       coverageRuns(grid, [

@@ -1,9 +1,21 @@
 import type { Prepared } from '../../../src/hub/dispatch/attempt.ts';
 import type { DomainRequest } from '../../../src/hub/dispatch.ts';
-import { openDomain, type DispatchEvents, type Domain, type ReplicaWays } from '../../../src/hub/registry.ts';
+import {
+  NO_EVENTS,
+  openDomain,
+  type DispatchEvents,
+  type Domain,
+  type ReplicaWays,
+} from '../../../src/hub/registry.ts';
 import type { DispatchLimits } from '../../../src/hub/config.ts';
 import type { Endpoint, TransportAnswer } from '../../../src/hub/transport.ts';
-import { encodeErrorAnswer, encodeStatusAnswer, type DomainStatus } from '../../../src/plan/frames/status-codec.ts';
+import {
+  decodeStatusRequest,
+  encodeErrorAnswer,
+  encodeStatusAnswer,
+  type DomainStatus,
+} from '../../../src/plan/frames/status-codec.ts';
+import { PLAYED_POLICY, playedLedger, withReceipts } from '../played-ledger.ts';
 import { newTraceparent } from '../../../src/base/traceparent.ts';
 
 /** What an agent does with a request: how long it takes, and what comes of it. */
@@ -46,7 +58,7 @@ export const START_MS = Date.UTC(2026, 0, 1);
 export function statusOf(domain: string, more: Partial<DomainStatus> = {}): DomainStatus {
   return {
     domain,
-    policyDigest: 'p',
+    policyDigest: PLAYED_POLICY,
     expectedStreams: 1,
     observedStreams: 1,
     settledUntilMs: START_MS,
@@ -54,6 +66,9 @@ export function statusOf(domain: string, more: Partial<DomainStatus> = {}): Doma
     rawBytesHeld: 0,
     releasedBytes: 0,
     gaps: [],
+    bundleDigest: '',
+    bundleVersion: 0,
+    policyState: 'in force',
     ...more,
   };
 }
@@ -70,14 +85,16 @@ export function fakeDomain(
     let asked = 0;
     const replyTo = (n: number): Reply =>
       typeof replies === 'function' ? replies(n) : (replies[n] ?? replies.at(-1)!);
-    const transport: ReplicaWays['transport'] = {
+    const ledger = playedLedger('eu', url);
+    const played: ReplicaWays['transport'] = {
       async send(endpoint, body, { signal, trace }) {
-        const timeLeftMs = body.length === 0 ? 0 : new DataView(body.buffer).getFloat64(0);
+        if (endpoint === 'ledger') throw new Error('the ledger answers for itself');
+        const timeLeftMs = endpoint === 'status' ? 0 : new DataView(body.buffer).getFloat64(0);
         const entry: Seen = { url, endpoint, atMs: Date.now(), timeLeftMs, trace, aborted: false };
         seen.push(entry);
         underWay.most = Math.max(underWay.most, ++underWay.now);
         try {
-          return await play(endpoint, replyTo(asked++), signal);
+          return await play({ endpoint, body }, replyTo(asked++), signal);
         } finally {
           entry.aborted = signal.aborted;
           underWay.now--;
@@ -85,9 +102,11 @@ export function fakeDomain(
       },
       close: async () => undefined,
     };
+    const transport = withReceipts(played, ledger);
     return { url, transport, heartbeat: transport };
   });
   const told: DispatchEvents = {
+    ...NO_EVENTS,
     asked: ({ outcome }) => events.push(outcome),
     retried: () => events.push('retried'),
     hedged: () => events.push('hedged'),
@@ -129,7 +148,12 @@ export function question(
 
 const UNREADABLE = 0xff;
 
-function play(endpoint: Endpoint, reply: Reply, signal: AbortSignal): Promise<TransportAnswer> {
+interface AskedHere {
+  readonly endpoint: Endpoint;
+  readonly body: Uint8Array;
+}
+
+function play(asked: AskedHere, reply: Reply, signal: AbortSignal): Promise<TransportAnswer> {
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       clearTimeout(timer);
@@ -139,7 +163,7 @@ function play(endpoint: Endpoint, reply: Reply, signal: AbortSignal): Promise<Tr
       signal.removeEventListener('abort', abort);
       const { error, status = 200, retryAfterMs } = reply;
       if (error !== undefined) return reject(Object.assign(new Error(error), { code: error }));
-      const bytes = bytesOf(endpoint, reply);
+      const bytes = bytesOf(asked, reply);
       resolve({ statusCode: status, bytes, wireBytes: bytes.length, retryAfterMs });
     };
     const timer = reply.hangs === true ? undefined : setTimeout(end, reply.afterMs ?? 5);
@@ -147,8 +171,12 @@ function play(endpoint: Endpoint, reply: Reply, signal: AbortSignal): Promise<Tr
   });
 }
 
-function bytesOf(endpoint: Endpoint, { status = 200, code = '', unreadable = code === 'none' }: Reply): Uint8Array {
+function bytesOf(
+  { endpoint, body }: AskedHere,
+  { status = 200, code = '', unreadable = code === 'none' }: Reply,
+): Uint8Array {
   if (unreadable) return Uint8Array.of(UNREADABLE);
   if (status !== 200) return encodeErrorAnswer(code);
-  return endpoint === 'status' ? encodeStatusAnswer(statusOf('eu')) : Uint8Array.of(1);
+  if (endpoint !== 'status') return Uint8Array.of(1);
+  return encodeStatusAnswer({ status: statusOf('eu'), id: decodeStatusRequest(body).id });
 }

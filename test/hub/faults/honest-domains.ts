@@ -1,7 +1,8 @@
-import type { Border } from '../../../src/border/release.ts';
+import type { Border } from '../../../src/border/border.ts';
 import { borderTransport } from '../../../src/federationtest/border-transport.ts';
 import { openDomain, type Domain } from '../../../src/hub/registry.ts';
 import type { Transport } from '../../../src/hub/transport.ts';
+import type { DomainStatus } from '../../../src/plan/frames/status-codec.ts';
 import type { SeriesColumns } from '../../../src/model/series.ts';
 import { parsePolicy } from '../../../src/policy/document.ts';
 import { openQueries } from '../../../src/shard/queries.ts';
@@ -9,6 +10,7 @@ import { custom, exponential, nativeSeries } from '../../engine/native-series.ts
 import { series } from '../../memory-source.ts';
 import type { Random } from '../../random.ts';
 import { memoryShards } from '../../shard/memory-shards.ts';
+import { playedBook, playedLedger } from '../played-ledger.ts';
 
 export const DOMAIN_LABEL = 'domain';
 
@@ -32,10 +34,12 @@ export function honestDomain(name: string, random: Random): HonestDomain {
     metrics: [{ match: '*', class: 'open' }],
     default_class: 'sealed',
   });
-  const shards = memoryShards(seriesOf(name, random), 1, { policy: { text, domain: name, domainLabel: DOMAIN_LABEL } });
+  const shards = memoryShards(seriesOf(name, random), 1, {
+    policies: [{ layers: [{ layer: 'local', source: 'test', text }], domain: name, domainLabel: DOMAIN_LABEL }],
+  });
   const queries = openQueries(shards);
   const policy = parsePolicy(text, 'the policy', name, DOMAIN_LABEL);
-  const status = {
+  const status: DomainStatus = {
     domain: name,
     policyDigest: policy.digest,
     expectedStreams: 3,
@@ -45,9 +49,13 @@ export function honestDomain(name: string, random: Random): HonestDomain {
     rawBytesHeld: 1_000,
     releasedBytes: 10,
     gaps: [{ fromMs: START_MS - 900_000, toMs: START_MS - 1 }],
+    bundleDigest: '',
+    bundleVersion: 0,
+    policyState: 'in force',
   };
   const border: Border = {
-    policy,
+    policy: () => policy,
+    ...playedBook(playedLedger(name)),
     data: queries,
     status: () => status,
     coverage: async ({ grid: { steps } }) => {

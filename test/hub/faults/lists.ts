@@ -75,7 +75,9 @@ export async function runList(name: string, fault: Fault, seed: number): Promise
   try {
     const lying = lyingTransport(fault, liar, elsewhere, random);
     const without = await list(domains.filter((one) => one !== liar).map((one) => reached(one.name, one.transport)));
-    const got = await list(domains.map((one) => reached(one.name, one === liar ? lying.transport : one.transport)));
+    const registry = domains.map((one) => reached(one.name, one === liar ? lying.transport : one.transport));
+    lying.prime(registry[domains.indexOf(liar)]!);
+    const got = await list(registry);
     if (!lying.hasLied()) return 'did not ask';
     if (!fault.isPlain && got.missing.length === 0) return undefined;
     const wanted = { values: without.values, missing: [...without.missing, liar.name] };

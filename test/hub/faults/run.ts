@@ -10,10 +10,11 @@ import type { Fault } from './fault.ts';
 import { DOMAIN_LABEL, honestDomain, reached, START_MS, type HonestDomain } from './honest-domains.ts';
 import { lyingTransport } from './lying-transport.ts';
 import { MESSAGE_FAULTS } from './message-faults.ts';
+import { RECEIPT_FAULTS } from './receipt-faults.ts';
 import { ROW_FAULTS } from './row-faults.ts';
 import { TRANSPORT_FAULTS } from './transport-faults.ts';
 
-export const FAULTS: readonly Fault[] = [...TRANSPORT_FAULTS, ...MESSAGE_FAULTS, ...ROW_FAULTS];
+export const FAULTS: readonly Fault[] = [...TRANSPORT_FAULTS, ...RECEIPT_FAULTS, ...MESSAGE_FAULTS, ...ROW_FAULTS];
 
 /** Fragments of every kind. */
 const QUERIES = [
@@ -94,6 +95,7 @@ async function tryCase(fault: Fault, { domains, elsewhere, random }: Place): Pro
     query(text, grid, registry, fault.isSilent === true ? SILENT_MS : QUERY_MS);
   const lying = lyingTransport(fault, liar, elsewhere, random);
   const registry = domains.map((one) => reached(one.name, one === liar ? lying.transport : one.transport));
+  lying.prime(registry[domains.indexOf(liar)]!);
   const startedMs = performance.now();
   const outcome = await ask(registry).catch((error: unknown) => error as Error);
   const tookMs = performance.now() - startedMs;

@@ -16,8 +16,8 @@ const failing = (name: string, error: () => unknown): Fault => ({
 });
 const withCode = (code: string) => (): Error => Object.assign(new Error(`no ${code} is ever shown`), { code });
 
-/** Of the way to a domain, and of bytes whatever they are of. */
-export const TRANSPORT_FAULTS: readonly Fault[] = [
+/** Of bytes, whatever they are of. */
+const BYTE_FAULTS: readonly Fault[] = [
   { name: 'garbage', isPlain: true, answer: (asked) => saying(asked, noise(asked.random.int(1, 2_000), asked)) },
   { name: 'nothing at all', isPlain: true, answer: (asked) => saying(asked, new Uint8Array(0)) },
   { name: 'a page of text', isPlain: true, answer: (asked) => saying(asked, Buffer.from('<html>502</html>')) },
@@ -25,7 +25,7 @@ export const TRANSPORT_FAULTS: readonly Fault[] = [
     name: 'another version',
     isPlain: true,
     answer(asked) {
-      const version = any.encode({ version: asked.random.pick([0, 1, 3, 5, 2 ** 31]) });
+      const version = any.encode({ version: asked.random.pick([0, 1, 4, 6, 2 ** 31]) });
       return saying(asked, Buffer.concat([version, asked.honest.bytes.subarray(2)]));
     },
   },
@@ -59,8 +59,15 @@ export const TRANSPORT_FAULTS: readonly Fault[] = [
     isPlain: false,
     answer: (asked) => saying(asked, mutate(asked.random, asked.honest.bytes)),
   },
+];
+
+/** Of the way to a domain, of all that is sent and of the answer in it. */
+export const TRANSPORT_FAULTS: readonly Fault[] = [
+  ...BYTE_FAULTS,
+  ...BYTE_FAULTS.map((fault): Fault => ({ ...fault, name: `${fault.name}, receipt included`, layer: 'wire' })),
   {
     name: 'an HTTP error with any body',
+    layer: 'wire',
     isPlain: true,
     answer(asked) {
       const { random, honest } = asked;
@@ -88,6 +95,7 @@ export const TRANSPORT_FAULTS: readonly Fault[] = [
   },
   {
     name: 'another domain’s answer',
+    layer: 'wire',
     isPlain: true,
     answer: ({ other, endpoint, body, context }) => other.send(endpoint, body, context),
   },
