@@ -82,11 +82,20 @@ export function countFloatsFragment({ grid }: Fragment, { node }: GuardedGroups)
   return { answer: 'partial', expr: countOf({ ...node, op: 'min' }), grid };
 }
 
-/** Counts the series behind each group: floats alone where histograms are no part of what the aggregation gives. */
+/**
+ * Counts the series behind each group: floats alone where histograms are no part of what the aggregation gives. The buckets
+ * and quantiles of one histogram or summary are parts of one series: those of each bound are counted, and the most counts.
+ */
 function countOf({ op, param: _param, ...node }: Aggregate): Aggregate {
   const expr = leavesHistogramsOut(op) ? floatsOf(node.expr) : node.expr;
-  return { ...node, op: 'count', expr };
+  const { without, grouping } = node;
+  const others = grouping.filter((label) => !PARTS_OF_ONE.includes(label));
+  const counted: Aggregate = { ...node, op: 'count', expr, grouping: without ? others : [...others, ...PARTS_OF_ONE] };
+  return { ...node, op: 'max', expr: { ...counted, span: BESIDE } };
 }
+
+/** Labels by which one producer's histogram or summary is several series. */
+const PARTS_OF_ONE: readonly string[] = ['le', 'quantile'];
 
 /** Whether a fragment is answered with states of its root. */
 export function hasStates({ answer }: Fragment): boolean {

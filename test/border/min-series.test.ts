@@ -155,6 +155,12 @@ describe('what is counted', () => {
     series({ __name__: 'nh', service: 'o', instance: 'i1', domain: 'eu' }, [[60_000, exponential(0, [[1, 47]])]]),
     ...[1, 2, 3].map((i) => series({ __name__: 'free', service: `f${i}`, domain: 'eu' }, [[60_000, i]])),
     series({ __name__: 'up', service: 's', domain: 'eu' }, [[60_000, 1]]),
+    ...['1', '2', '+Inf'].map((le) => series({ __name__: 'b', service: 'u', le, domain: 'eu' }, [[60_000, 1]])),
+    ...[1, 2, 3].flatMap((i) =>
+      ['1', '2', '+Inf'].map((le) =>
+        series({ __name__: 'b', service: 'v', instance: `i${i}`, le, domain: 'eu' }, [[60_000, 1]]),
+      ),
+    ),
     series({ __name__: 'lone', instance: 'i1', domain: 'eu' }, [[60_000, 47]]),
   ];
   const domain = testDomain(policyOf(LEAST), held);
@@ -185,6 +191,13 @@ describe('what is counted', () => {
     ['sum by (service, __name__) ({__name__=~"m|nh"})', ['n', 't']],
     // Names tell groups apart that all else does not.
     ['sum by (__name__) ({__name__=~"nh|lone"})', ['nh']],
+    // The buckets of one histogram are one producer's.
+    ['partial sum by (service) (b)', ['v']],
+    ['sum by (service) (b)', ['v']],
+    ['sum by (service, __name__) (b)', ['v']],
+    ['partial avg without (instance, le) (b)', ['v']],
+    ['partial sum by (service, le) (b)', ['v', 'v', 'v']],
+    ['sum without (instance) (b)', ['v', 'v', 'v']],
     ['partial sum without (instance) (m)', ['t']],
     ['sum without (instance) (m)', ['t']],
     ['partial sum by (service) (free)', ['f1', 'f2', 'f3']],
@@ -263,7 +276,7 @@ describe('what is counted', () => {
       domain.labels({ name, selectors: [], fromMs: 0, toMs: 120_000, limit: 0 }) as Promise<{ values: string[] }>;
     expect((await values('service')).values).toEqual(['f1', 'f2', 'f3', 's']);
     expect((await values('instance')).values).toEqual([]);
-    expect((await values('__name__')).values).toEqual(['free', 'lone', 'm', 'nh', 'up']);
+    expect((await values('__name__')).values).toEqual(['b', 'free', 'lone', 'm', 'nh', 'up']);
     expect((await values('')).values).toContain('instance');
   });
 

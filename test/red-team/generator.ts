@@ -176,11 +176,15 @@ function selector(random: Random): string {
     [0.2, () => '{job="shop"}'],
     [0.2, () => `{__name__!="${metric()}", service="cart"}`],
   ])();
-  const matched =
-    name.startsWith('{') || random.chance(0.6)
-      ? name
-      : `${name}{${label(random)}${random.pick(['="$word"', '!=""', '=~"z.*"', '=""', '="solo"', '="cart"', '=~"(a+)+"'])}}`;
+  const matched = name.startsWith('{') || random.chance(0.6) ? name : `${name}{${matcher(random)}}`;
   return matched + modifier(random);
+}
+
+function matcher(random: Random): string {
+  const value = random.pick(['!=""', '=~"z.*"', '=""', '="solo"', '="cart"', '=~"(a+)+"']);
+  if (random.chance(0.45)) return random.pick(PERMITTED) + value;
+  // absent() says back what is matched: of these nothing may come back.
+  return random.pick(RESTRICTED) + random.pick(['="$word"', value]);
 }
 
 function modifier(random: Random): string {

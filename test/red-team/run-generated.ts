@@ -2,6 +2,9 @@ import { labelsRecord } from '../../src/model/labels.ts';
 import type { Fragment } from '../../src/plan/distribute.ts';
 import { encodeFragment } from '../../src/plan/frames/fragment-codec.ts';
 import type { FragmentAnswer } from '../../src/plan/frames/query-codec.ts';
+import { children, type Expr } from '../../src/promql/ast.ts';
+import { ALL_FEATURES } from '../../src/promql/features.ts';
+import { parseExpr } from '../../src/promql/parse.ts';
 import { randomFrom, type Random } from '../random.ts';
 import type { OpenArena } from './domain.ts';
 import { hostileGrid, hostileQuery } from './generator.ts';
@@ -76,13 +79,19 @@ export async function runGenerated(
       asked.map(({ text, fragment: { grid } }) => ({ text, fragment: read(text, grid, twin)! })),
     );
     const otherLeak = leaked(twin);
-    if (leak !== undefined || otherLeak !== undefined)
-      notice(asked.map(({ text }) => text).join(' ; '), (leak ?? otherLeak)!);
+    if (leak !== undefined || otherLeak !== undefined) {
+      for (const one of asked) {
+        await ask(arena, [one]);
+        const own = leaked(arena);
+        if (own !== undefined) notice(`${one.text} at ${JSON.stringify(one.fragment.grid)}`, own);
+      }
+      notice('one of sixteen', (leak ?? otherLeak)!);
+    }
     for (const [i, { text, fragment }] of asked.entries()) {
       const answer = answers[i]!;
       count(tally, answer instanceof Denied ? answer.message : 'refusal' in answer ? answer.refusal.code : 'answered');
       if (!(answer instanceof Denied) && 'rows' in answer) rows += answer.rows.length;
-      const said = faultIn(answer, others[i]!, text);
+      const said = faultIn(answer, others[i]!, text, arena.fill(text));
       if (said !== undefined) notice(`${text} at ${JSON.stringify(fragment.grid)}`, said);
     }
     progress(sent);
@@ -129,7 +138,12 @@ async function ask(arena: OpenArena, asked: readonly Asked[]): Promise<readonly 
   return answers;
 }
 
-function faultIn(answer: FragmentAnswer | Denied, other: FragmentAnswer | Denied, text: string): string | undefined {
+function faultIn(
+  answer: FragmentAnswer | Denied,
+  other: FragmentAnswer | Denied,
+  text: string,
+  filled: string,
+): string | undefined {
   if (answer instanceof Denied || other instanceof Denied) {
     const [here, there] = [saidOf(answer), saidOf(other)];
     return here === there || isOfNumbers(text) ? undefined : `${here} here, ${there} there`;
@@ -139,12 +153,41 @@ function faultIn(answer: FragmentAnswer | Denied, other: FragmentAnswer | Denied
       const name = Object.keys(labelsRecord(labels)).find((one) => !MAY_LEAVE.has(one));
       if (name !== undefined) return `it shows the label ${name}`;
     }
+    const named = restrictedIn(parseExpr(filled.replace(/^(?:partial|timed|sketch [0-9.]+) /, ''), ALL_FEATURES));
+    if (named !== undefined) return `it is answered, and hangs on ${named}`;
   }
   if (isOfNumbers(text)) return undefined;
   const [here, there] = [comparable(answer), comparable(other)];
   return here === there
     ? undefined
     : `it hangs on what may not leave: ${here.slice(0, 300)} here, ${there.slice(0, 300)} there`;
+}
+
+/** What of a query can hang on nothing that may leave: the rule once more, and as short as it can be said. */
+function restrictedIn(expr: Expr): string | undefined {
+  const below = children(expr).map(restrictedIn);
+  return [...below, ...ownNames(expr).filter((name) => !MAY_LEAVE.has(name))].find((name) => name !== undefined);
+}
+
+function ownNames(expr: Expr): readonly string[] {
+  switch (expr.kind) {
+    case 'vector':
+      return expr.matchers.map(({ name, op, value }) =>
+        name === '__name__' && op === '=' && /^(?:secret|card)_/.test(value) ? value : name,
+      );
+    case 'aggregate':
+      return expr.without ? [] : expr.grouping;
+    case 'binary':
+      return [...(expr.matching?.on === true ? expr.matching.labels : []), ...(expr.matching?.include ?? [])];
+    case 'call': {
+      if (expr.func === 'info') return ['what info() copies'];
+      const isOfLabels = /^(?:label_|sort_by_label)/.test(expr.func);
+      const names = expr.args.map((arg) => (arg.kind === 'string' ? arg.value : ''));
+      return isOfLabels ? names.filter((name) => /^[a-z_.]+$/.test(name) && name !== '') : [];
+    }
+    default:
+      return [];
+  }
 }
 
 function saidOf(answer: FragmentAnswer | Denied): string {

@@ -258,7 +258,7 @@ function worldSeries(words: Canaries, endMs: number): readonly WriteSeries[] {
     for (let i = 0; i < people; i++) {
       // A mean of those who may be added up must not look like a canary itself.
       const place = `guarded, one of ${people}`;
-      const number = people >= 3 ? words.count(place) : words.number(place);
+      const number = people < 3 ? words.number(place) : i < 3 ? words.count(place) : 1_000_000;
       add('guarded_salary', { service, employee: words.word('guarded employee') }, number);
     }
   }

@@ -251,7 +251,7 @@ async function policyFile(dir: string, domain: string): Promise<string> {
   const policy = {
     version: 1,
     domain,
-    labels: { permit: ['job', 'instance'] },
+    labels: { permit: ['job', 'instance'], match: ['instance'] },
     metrics: [{ match: '*', class: 'open' }],
   };
   await writeFile(path, JSON.stringify(policy));

@@ -128,6 +128,13 @@ export const OPERATOR_ENTRIES: readonly Entry[] = [
         'sum(-guarded_salary{service="solo"}) * -1',
         'sum(abs(guarded_salary{service="solo"}))',
         'sum by (le) (guarded_salary{service="solo"})',
+        'sum by (service) (guarded_broken_bucket)',
+        'partial sum by (service) (guarded_broken_bucket)',
+        'partial avg (guarded_broken_bucket)',
+        'sum without (le) (guarded_broken_bucket)',
+        'avg(max_over_time(guarded_broken_bucket[1m]))',
+        'sum(label_replace(label_replace(guarded_broken_bucket, "pod", "$1", "le", "(.*)"), "le", "all", "service", ".*"))',
+        'partial sum(label_join(label_join(guarded_broken_bucket, "pod", "", "le"), "le", "", "service"))',
       ].map((query) => harmless('aggregate', query, 'no group has three series', onlyRows(0))),
       ...refused('aggregate', 'operator_not_permitted', [
         'sum(guarded_salary{service="solo"} or on () mute_level)',
