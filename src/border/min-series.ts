@@ -1,10 +1,10 @@
 import { partialOf } from '../partial/algebra.ts';
 import type { Fragment } from '../plan/distribute.ts';
 import type { Refusal } from '../plan/frames/refusal-codec.ts';
-import { picksSeries } from '../policy/carried-labels.ts';
+import { namedLabels, picksSeries } from '../policy/carried-labels.ts';
 import type { Policy } from '../policy/document.ts';
 import { selectedRules } from '../policy/selected-metrics.ts';
-import type { Aggregate, Binary, Expr, NumberLiteral, VectorSelector } from '../promql/ast.ts';
+import type { Aggregate, Binary, Call, Expr, NumberLiteral, VectorSelector } from '../promql/ast.ts';
 import { children } from '../promql/ast.ts';
 import { mapChildren } from '../promql/map.ts';
 
@@ -131,10 +131,16 @@ function rowsFault(node: Expr): Refusal | undefined {
       // `or` adds rows, a match with many to one repeats a series, and what matches at all tells of single ones.
       return node.matching === undefined ? undefined : fault(node.op);
     case 'call':
-      return node.func === 'histogram_quantiles' ? fault(node.func) : undefined;
+      // Who writes the label of a part makes parts of one series look like several.
+      return node.func === 'histogram_quantiles' || writesPart(node) ? fault(node.func) : undefined;
     default:
       return undefined;
   }
+}
+
+function writesPart(call: Call): boolean {
+  const [written = ''] = call.func.startsWith('label_') ? namedLabels(call) : [];
+  return PARTS_OF_ONE.includes(written);
 }
 
 function largeGroups(node: Aggregate, minSeries: number): Binary {

@@ -133,8 +133,6 @@ export const OPERATOR_ENTRIES: readonly Entry[] = [
         'partial avg (guarded_broken_bucket)',
         'sum without (le) (guarded_broken_bucket)',
         'avg(max_over_time(guarded_broken_bucket[1m]))',
-        'sum(label_replace(label_replace(guarded_broken_bucket, "pod", "$1", "le", "(.*)"), "le", "all", "service", ".*"))',
-        'partial sum(label_join(label_join(guarded_broken_bucket, "pod", "", "le"), "le", "", "service"))',
       ].map((query) => harmless('aggregate', query, 'no group has three series', onlyRows(0))),
       ...refused('aggregate', 'operator_not_permitted', [
         'sum(guarded_salary{service="solo"} or on () mute_level)',
@@ -144,6 +142,8 @@ export const OPERATOR_ENTRIES: readonly Entry[] = [
         'sum(open_queue * on () group_left () guarded_salary{service="solo"})',
         'count_values("v", guarded_salary)',
         'min(guarded_salary{service="solo"})',
+        'sum(label_replace(label_replace(guarded_broken_bucket, "pod", "$1", "le", "(.*)"), "le", "all", "service", ".*"))',
+        'partial sum(label_join(label_join(guarded_broken_bucket, "pod", "", "le"), "le", "", "service"))',
       ]),
       attempt('aggregate', 'notes on a group of one', 'nothing is said of it', async ({ hub, endMs }) => {
         const text = 'sum(histogram_quantile(0.5, guarded_broken_bucket))';
