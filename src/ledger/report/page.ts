@@ -74,7 +74,7 @@ function left({ left: section }: ComplianceReport): Html {
         (row) => html`${bytes(row.bytes)}<i style="width:${Math.ceil((100 * row.bytes) / most)}%"></i>`,
         'number',
       ],
-      ['Data of', (row) => `${time(row.data_from)} to ${time(row.data_to)}`],
+      ['Data of', (row) => span(time(row.data_from), time(row.data_to))],
       ['Finest step', (row) => seconds(row.finest_step_seconds), 'number'],
     ])}
     ${source(section)}
@@ -288,6 +288,10 @@ function seconds(value: number): string {
 function duration(minutes: number): string {
   if (minutes < 1) return 'less than a minute';
   return minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
+}
+
+function span(from: string, to: string): string {
+  return from === to ? from : `${from} to ${to}`;
 }
 
 function time(text: string): string {

@@ -154,8 +154,9 @@ export function complianceReport(
   }
   const answerKinds = [...found.kinds.values()].filter((row) => row.what !== 'status');
   const { sourced, period } = sourcing(ledger, options);
+  // Counts of senders come after all that is about samples.
   const left = [...found.left.values()].toSorted(
-    byTexts((row) => [row.metric, row.dimensions.join(), row.destination]),
+    byTexts((row) => [String(row.class === 'streams'), row.metric, row.dimensions.join(), row.destination]),
   );
   const groupsOfOne = left.filter((row) => row.class === 'aggregate' && row.min_series === 1).map((row) => row.metric);
   const policies = policyRows(found.policies);
