@@ -37,7 +37,8 @@ export function guardedGroups(expr: Expr, policy: Policy): readonly GuardedGroup
 
 /**
  * Why the series behind a number could not be counted by counting rows: what stands between a selector and its aggregation
- * makes rows that are not one series each, or the aggregation shows single ones. Decided by the tree alone.
+ * makes rows that are not one series each, the aggregation shows single ones, or the series are of several metrics. Decided by
+ * the tree alone.
  */
 export function checkCountable(expr: Expr, policy: Policy): Refusal | undefined {
   let refusal: Refusal | undefined;
@@ -45,8 +46,7 @@ export function checkCountable(expr: Expr, policy: Policy): Refusal | undefined 
     if (refusal !== undefined || minSeriesOf(selector, policy) <= 1) return;
     const at = path.findLastIndex((node) => node.kind === 'aggregate');
     const between = at < 0 ? [] : path.slice(at);
-    const fault = between.map(rowsFault).find((name) => name !== undefined);
-    if (fault !== undefined) refusal = fault;
+    refusal = between.map(rowsFault).find((fault) => fault !== undefined) ?? mixFault(selector, between[0], policy);
   });
   return refusal;
 }
@@ -136,6 +136,14 @@ function rowsFault(node: Expr): Refusal | undefined {
     default:
       return undefined;
   }
+}
+
+/** Series of another metric would pad a group, and those that a caller knows can be taken off its sum again. */
+function mixFault(selector: VectorSelector, node: Expr | undefined, policy: Policy): Refusal | undefined {
+  const [only, ...others] = selectedRules(selector, policy);
+  const isOne = others.length === 0 && only !== undefined && only.metric !== '';
+  if (isOne || node?.kind !== 'aggregate') return undefined;
+  return { code: 'operator_not_permitted', name: node.op, node: node.span.start };
 }
 
 function writesPart(call: Call): boolean {

@@ -187,10 +187,10 @@ describe('what is counted', () => {
     ['partial avg by (service) (nh)', ['n']],
     ['partial sum by (service) (m > 1)', []],
     ['partial sum by (service) (m > 0)', ['t']],
-    ['partial sum by (service, __name__) ({__name__=~"m|nh"})', ['n', 't']],
-    ['sum by (service, __name__) ({__name__=~"m|nh"})', ['n', 't']],
-    // Names tell groups apart that all else does not.
-    ['sum by (__name__) ({__name__=~"nh|lone"})', ['nh']],
+    // Another metric's series would pad a group.
+    ['partial sum by (service) ({__name__=~"m|up"})', ['sum', 'operator_not_permitted']],
+    ['avg ({__name__=~"m.*"})', ['avg', 'operator_not_permitted']],
+    ['sum by (service, __name__) (m)', ['t']],
     // The buckets of one histogram are one producer's.
     ['partial sum by (service) (b)', ['v']],
     ['sum by (service) (b)', ['v']],

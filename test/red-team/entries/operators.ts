@@ -1,5 +1,5 @@
 import type { Arena } from '../arena.ts';
-import { attempt, harmless, onlyRows, refused, refusedAfter, type Entry } from '../attempt.ts';
+import { attempt, harmless, onlyRows, refused, refusedAfter, type Attempt, type Entry } from '../attempt.ts';
 import { atOnce, fragmentOf } from '../hostile-hub.ts';
 import { field, fragmentWith, rawQuery, refusalsIn } from '../wire.ts';
 
@@ -120,8 +120,6 @@ export const OPERATOR_ENTRIES: readonly Entry[] = [
         'sum(guarded_salary{service="crew"} == $number)',
         'sum by (service) (max_over_time(guarded_salary{service="solo"}[1m]))',
         'sum(sum by (service) (guarded_salary{service="solo"}))',
-        'sum({__name__=~"guarded_salary|shop_stock", service="solo"})',
-        'sum by (__name__) ({__name__=~"guarded_salary|shop_stock", service=~"solo"})',
         'sum_over_time(sum(guarded_salary{service="solo"})[1m:15s])',
         'group(guarded_salary{service="solo"})',
         'sum(guarded_salary{service="solo"} offset 15s)',
@@ -134,6 +132,19 @@ export const OPERATOR_ENTRIES: readonly Entry[] = [
         'sum without (le) (guarded_broken_bucket)',
         'avg(max_over_time(guarded_broken_bucket[1m]))',
       ].map((query) => harmless('aggregate', query, 'no group has three series', onlyRows(0))),
+      ...[
+        'sum({__name__=~"guarded_salary|shop_stock", service="solo"})',
+        'sum by (__name__) ({__name__=~"guarded_salary|shop_stock", service="solo"})',
+      ].map((query): Attempt => ({
+        what: query,
+        attacks: 'aggregate',
+        wants: 'no group of one is filled up with series of another metric',
+        query,
+        judge: (answer) =>
+          'refusal' in answer || answer.rows.length === 0
+            ? undefined
+            : `it was answered, with ${answer.rows.length} rows`,
+      })),
       ...refused('aggregate', 'operator_not_permitted', [
         'sum(guarded_salary{service="solo"} or on () mute_level)',
         'sum(guarded_salary{service="solo"} and on () open_queue)',
@@ -142,6 +153,10 @@ export const OPERATOR_ENTRIES: readonly Entry[] = [
         'sum(open_queue * on () group_left () guarded_salary{service="solo"})',
         'count_values("v", guarded_salary)',
         'min(guarded_salary{service="solo"})',
+        'sum({__name__=~"guarded_salary|open_queue", service=~"solo|cart|pay|mail"})',
+        'partial sum({__name__=~"guarded_salary|open_queue", service=~"solo|cart|pay|mail"})',
+        'sum({__name__=~"guarded_salary|shop_stock", service="solo"})',
+        'sum by (__name__) ({__name__=~"guarded_salary|shop_stock", service=~"solo"})',
         'sum(label_replace(label_replace(guarded_broken_bucket, "pod", "$1", "le", "(.*)"), "le", "all", "service", ".*"))',
         'partial sum(label_join(label_join(guarded_broken_bucket, "pod", "", "le"), "le", "", "service"))',
       ]),
