@@ -58,7 +58,6 @@ describe('the scripts of the project', () => {
   test.each<[string, Run]>([
     ['two domains', { domains: 2 }],
     ['three domains, of two shards each', { domains: 3, shards: 2, seed: 2, inOneMode: true }],
-    ['one domain', { domains: 1, seed: 3, inOneMode: true }],
   ])('are answered exactly over %s', { timeout: 120_000 }, async (_, run) => {
     const { wrong, forms } = await runOver(OWN_SCRIPTS, run);
     expect(wrong).toEqual([]);
