@@ -73,7 +73,7 @@ export interface SealedBundle {
 export type BundleDraft = Static<typeof PAYLOAD>;
 
 /** Of https://github.com/secure-systems-lab/dsse/blob/master/protocol.md; part of what is signed. */
-export const BUNDLE_PAYLOAD_TYPE = 'application/vnd.comity.policy-bundle+json';
+const BUNDLE_PAYLOAD_TYPE = 'application/vnd.comity.policy-bundle+json';
 
 /** Bytes of a bundle in its envelope: documents of a thousand domains at 1.5 kB. */
 export const BUNDLE_BYTES = 2 * 1024 * 1024;

@@ -245,10 +245,7 @@ describe('a domain whose agent', () => {
     for (let i = 0; i < 3; i++) {
       const { body: answer } = await query(i % 2 === 0 ? 'g' : 'sum(g)', '10s');
       const said = answer.data.coverage.domains.find(({ domain }) => domain === 'liar')!;
-      expect([said.status, said.reason]).toEqual([
-        'unreachable',
-        expect.stringContaining('another request'),
-      ]);
+      expect([said.status, said.reason]).toEqual(['unreachable', expect.stringContaining('another request')]);
     }
   });
 
